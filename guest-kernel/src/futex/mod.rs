@@ -1,0 +1,1 @@
+//! futex(2): private and shared, bitsets, requeue, PI-less; robust lists.

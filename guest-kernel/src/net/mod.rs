@@ -1,0 +1,1 @@
+//! Sockets. AF_UNIX here; others later.
