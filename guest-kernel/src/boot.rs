@@ -1,1 +1,39 @@
-//! From the VMM's entry to the first task: reads the boot information, starts memory, time, files and pid 1.
+//! From the VMM's entry to the first task: starts memory, time, files and the workload. And the end: the panic handler.
+
+use crate::{arch, mm, sched, task, time, trace};
+use core::{fmt::Write, sync::atomic::Ordering::Relaxed};
+use vitrine_abi::boot::{ABI_VERSION, MAGIC};
+
+/// Called by the entry code on the boot stack.
+pub extern "C" fn main() -> ! {
+    let boot = mm::shared::boot_info();
+    arch::init(boot);
+    assert!(boot.magic == MAGIC && boot.version == ABI_VERSION, "VMM and kernel disagree on the ABI version");
+    mm::frame::init(boot);
+    time::init(boot);
+    trace::init(boot);
+    task::init::start_workload(boot);
+    sched::run_first()
+}
+
+/// Writes into the control page's panic text, cutting what doesn't fit.
+struct PanicText(usize);
+
+impl Write for PanicText {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        let control = mm::shared::control();
+        for (byte, place) in text.bytes().zip(control.panic_text.iter().skip(self.0)) {
+            place.store(byte, Relaxed);
+            self.0 += 1;
+        }
+        Ok(())
+    }
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    let mut text = PanicText(0);
+    let _ = write!(text, "{info}");
+    mm::shared::control().panic_len.store(text.0 as u32, Relaxed);
+    arch::doorbell::panic()
+}

@@ -1,10 +1,57 @@
 //! The guest's side of host calls (`vitrine_abi::hostcall`): one typed function an operation. None blocks.
 //!
-//! Buffers are frames: the VMM reads and writes guest physical memory.
+//! Buffers lie in kernel memory or frames: the VMM reads and writes guest physical memory.
 
-use crate::{Errno, mm::frame::Frame};
+use crate::{
+    Errno, arch,
+    mm::{
+        frame::Frame,
+        shared::{self, physical, physical_mut},
+    },
+    sync::WaitQueue,
+};
 use alloc::vec::Vec;
-use vitrine_abi::hostcall::{HostAttr, HostStatFs, HostTime};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use vitrine_abi::{
+    boot::Region,
+    hostcall::{HostAttr, HostDirEntry, HostStatFs, HostTime, Op},
+    layout::PAGE_SIZE,
+};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// How often the slot is looked at before the doorbell is rung although the VMM's service thread said it was spinning.
+const SPINS: u32 = 20_000;
+
+/// Most pieces in one `Op::Read`.
+const MAX_PIECES: usize = 512;
+
+fn call(op: Op, args: [u64; 6]) -> Result<usize, Errno> {
+    let slot = shared::host_call_slot();
+    for (place, value) in slot.args.iter().zip(args) {
+        place.store(value, Relaxed);
+    }
+    slot.op.store(op as u32, Relaxed);
+    let request = slot.request.load(Relaxed).wrapping_add(1);
+    slot.request.store(request, SeqCst);
+    if shared::control().host_spinning.load(SeqCst) != 0 {
+        for _ in 0..SPINS {
+            if slot.done.load(Acquire) == request {
+                break;
+            }
+            core::hint::spin_loop();
+        }
+    }
+    while slot.done.load(Acquire) != request {
+        arch::doorbell::host_call();
+    }
+    core::sync::atomic::fence(SeqCst);
+    let ret = slot.ret.load(Relaxed);
+    if ret < 0 {
+        Err(Errno(u16::try_from(ret.unsigned_abs()).unwrap_or(Errno::EIO.0)))
+    } else {
+        Ok(ret as usize)
+    }
+}
 
 /// A host file or directory that the VMM holds for the guest. The root directory is [`HostHandle::ROOT`]. Closed on drop.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +60,14 @@ pub struct HostHandle(pub u64);
 impl HostHandle {
     /// The root of the host tree that the sandbox sees.
     pub const ROOT: HostHandle = HostHandle(0);
+}
+
+impl Drop for HostHandle {
+    fn drop(&mut self) {
+        if self.0 != 0 {
+            let _ = call(Op::Close, [self.0, 0, 0, 0, 0, 0]);
+        }
+    }
 }
 
 /// One entry of a host directory.
@@ -24,70 +79,131 @@ pub struct DirEntry {
 }
 
 /// Looks up a relative path of one or more components beneath `parent`; see `Op::Lookup`.
-pub fn lookup(_parent: &HostHandle, _path: &[u8]) -> Result<(HostHandle, HostAttr), Errno> {
-    Err(Errno::ENOSYS)
+pub fn lookup(parent: &HostHandle, path: &[u8]) -> Result<(HostHandle, HostAttr), Errno> {
+    let path = path.to_vec();
+    let mut attr = alloc::boxed::Box::new(HostAttr::default());
+    let handle = call(
+        Op::Lookup,
+        [parent.0, physical(&path), path.len() as u64, physical_mut(attr.as_mut_bytes()), 0, 0],
+    )?;
+    Ok((HostHandle(handle as u64), *attr))
 }
 
 /// All entries of a directory, without `.` and `..`.
-pub fn read_dir(_dir: &HostHandle) -> Result<Vec<DirEntry>, Errno> {
-    Err(Errno::ENOSYS)
+pub fn read_dir(dir: &HostHandle) -> Result<Vec<DirEntry>, Errno> {
+    let mut entries = Vec::new();
+    let mut buffer = alloc::vec![0u8; 64 << 10];
+    let mut cookie = 0;
+    loop {
+        let bytes = call(
+            Op::ReadDir,
+            [dir.0, cookie, physical_mut(&mut buffer), buffer.len() as u64, 0, 0],
+        )?;
+        if bytes == 0 {
+            return Ok(entries);
+        }
+        let mut rest = buffer.get(..bytes).ok_or(Errno::EIO)?;
+        while !rest.is_empty() {
+            let (entry, after) = HostDirEntry::read_from_prefix(rest).map_err(|_| Errno::EIO)?;
+            let name = after.get(..entry.name_len as usize).ok_or(Errno::EIO)?.to_vec();
+            let attr = (entry.attr.mode != 0).then_some(entry.attr);
+            entries.push(DirEntry { name, attr });
+            cookie = entry.next_cookie;
+            let length = (entry.record_len as usize).max(size_of::<HostDirEntry>());
+            rest = rest.get(length..).unwrap_or(&[]);
+        }
+    }
 }
 
 /// The target of a symlink.
-pub fn read_link(_link: &HostHandle) -> Result<Vec<u8>, Errno> {
-    Err(Errno::ENOSYS)
+pub fn read_link(link: &HostHandle) -> Result<Vec<u8>, Errno> {
+    let mut buffer = alloc::vec![0u8; PAGE_SIZE as usize];
+    let bytes = call(Op::ReadLink, [link.0, physical_mut(&mut buffer), buffer.len() as u64, 0, 0, 0])?;
+    buffer.truncate(bytes);
+    Ok(buffer)
 }
 
 /// Reads file contents into whole frames, one page each, from `offset` (a multiple of the page size). Returns the bytes read; what is
 /// beyond the end of the file is left as it was (zero in fresh frames).
-pub fn read_pages(_file: &HostHandle, _offset: u64, _frames: &[Frame]) -> Result<usize, Errno> {
-    Err(Errno::ENOSYS)
+pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<usize, Errno> {
+    let mut total = 0;
+    for chunk in frames.chunks(MAX_PIECES) {
+        let mut pieces: Vec<Region> = Vec::with_capacity(chunk.len());
+        for frame in chunk {
+            match pieces.last_mut() {
+                Some(last) if last.addr + last.len == frame.phys() => last.len += PAGE_SIZE,
+                _ => pieces.push(Region { addr: frame.phys(), len: PAGE_SIZE }),
+            }
+        }
+        let bytes = call(
+            Op::Read,
+            [file.0, offset + total as u64, physical(pieces.as_slice().as_bytes()), pieces.len() as u64, 0, 0],
+        )?;
+        total += bytes;
+        if bytes < chunk.len() * PAGE_SIZE as usize {
+            break;
+        }
+    }
+    Ok(total)
 }
 
 /// statfs(2) of the file system that holds it.
-pub fn statfs(_file: &HostHandle) -> Result<HostStatFs, Errno> {
-    Err(Errno::ENOSYS)
+pub fn statfs(file: &HostHandle) -> Result<HostStatFs, Errno> {
+    let mut buffer = alloc::boxed::Box::new(HostStatFs::default());
+    call(Op::StatFs, [file.0, physical_mut(buffer.as_mut_bytes()), 0, 0, 0, 0])?;
+    Ok(*buffer)
 }
 
 /// Console output to the caller's descriptor `fd`: bytes accepted, 0 when the VMM's queue is full
 /// (wait for [`console_output_queue`]), `EPIPE` when nobody reads.
-pub fn console_write(_fd: u32, _data: &[u8]) -> Result<usize, Errno> {
-    Err(Errno::ENOSYS)
+pub fn console_write(fd: u32, data: &[u8]) -> Result<usize, Errno> {
+    call(Op::ConsoleWrite, [u64::from(fd), physical(data), data.len() as u64, 0, 0, 0])
 }
 
 /// Console input from descriptor 0: `EAGAIN` when there is none now (wait for [`console_input_queue`]), 0 at its end.
-pub fn console_read(_buf: &mut [u8]) -> Result<usize, Errno> {
-    Err(Errno::ENOSYS)
+pub fn console_read(buf: &mut [u8]) -> Result<usize, Errno> {
+    let length = buf.len();
+    Ok(call(Op::ConsoleRead, [physical_mut(buf), length as u64, 0, 0, 0, 0])?.min(length))
 }
 
 /// Woken when console input arrives.
-pub fn console_input_queue() -> &'static crate::sync::WaitQueue {
-    static QUEUE: crate::sync::WaitQueue = crate::sync::WaitQueue::new();
+pub fn console_input_queue() -> &'static WaitQueue {
+    static QUEUE: WaitQueue = WaitQueue::new();
     &QUEUE
 }
 
 /// Woken when console output has room again.
-pub fn console_output_queue() -> &'static crate::sync::WaitQueue {
-    static QUEUE: crate::sync::WaitQueue = crate::sync::WaitQueue::new();
+pub fn console_output_queue() -> &'static WaitQueue {
+    static QUEUE: WaitQueue = WaitQueue::new();
     &QUEUE
 }
 
 /// The host's clocks.
 pub fn time() -> Result<HostTime, Errno> {
-    Err(Errno::ENOSYS)
+    let mut time = alloc::boxed::Box::new(HostTime::default());
+    call(Op::Time, [physical_mut(time.as_mut_bytes()), 0, 0, 0, 0, 0])?;
+    Ok(*time)
 }
 
 /// Entropy from the host.
-pub fn random(_buf: &mut [u8]) -> Result<(), Errno> {
-    Err(Errno::ENOSYS)
+pub fn random(buf: &mut [u8]) -> Result<(), Errno> {
+    let length = buf.len() as u64;
+    call(Op::Random, [physical_mut(buf), length, 0, 0, 0, 0]).map(|_| ())
 }
 
 /// The workload has ended with this wait(2) status: never returns.
-pub fn exit(_status: u32) -> ! {
+pub fn exit(status: u32) -> ! {
     loop {
-        core::hint::spin_loop();
+        let _ = call(Op::Exit, [u64::from(status), 0, 0, 0, 0, 0]);
     }
 }
 
+/// Frames whose contents are no longer needed: the host takes them back, and they read as zero afterwards.
+pub fn discard(addr: u64, len: u64) -> Result<(), Errno> {
+    call(Op::Discard, [addr, len, 0, 0, 0, 0]).map(|_| ())
+}
+
 /// A line for the VMM's log.
-pub fn log_line(_level: u32, _text: &str) {}
+pub fn log_line(level: u32, text: &str) {
+    let _ = call(Op::Log, [u64::from(level), physical(text.as_bytes()), text.len() as u64, 0, 0, 0]);
+}

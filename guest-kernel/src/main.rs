@@ -32,10 +32,3 @@ pub(crate) use vitrine_abi::Errno;
 
 /// What a system call's handler returns: a value of at least 0, or an error; the gate negates it.
 pub(crate) type SysResult = Result<usize, Errno>;
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {
-        core::hint::spin_loop();
-    }
-}

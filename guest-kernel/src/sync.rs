@@ -15,7 +15,7 @@ pub struct Yield;
 
 impl spin::RelaxStrategy for Yield {
     fn relax() {
-        sched::yield_now();
+        sched::yield_to_lock_holder();
     }
 }
 
@@ -120,6 +120,7 @@ pub fn wait_until<T>(
     }
     let task = sched::current();
     loop {
+        sched::prepare_block();
         for queue in queues {
             queue.add(&task);
         }

@@ -1,1 +1,164 @@
-//! What `arch` calls when the processor enters the kernel for anything but a system call, and before it leaves.
+//! What `arch` calls when the processor enters the kernel, and the work before it leaves.
+
+use crate::{
+    Errno, arch,
+    arch::TrapFrame,
+    fs, hostcall,
+    mm::{
+        self,
+        shared,
+        space::{Access, FaultError},
+    },
+    sched,
+    signal::{self, SigInfo},
+    syscall, trace,
+};
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use vitrine_abi::{
+    layout::{self, INTERRUPT_VECTOR},
+    shared as pending,
+};
+
+/// What an entry function returns to the assembly: the frame is as SYSCALL left it, so the quick way back will do.
+const RETURN_FAST: u64 = 0;
+/// All registers have to be loaded from the frame.
+const RETURN_FULL: u64 = 1;
+
+const TRAP_FLAG: u64 = 1 << 8;
+
+/// SYSCALL.
+pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
+    let result = if trace::is_armed(frame.orig_rax) {
+        trace::traced_dispatch(frame)
+    } else {
+        syscall::dispatch(frame)
+    };
+    frame.rax = match result {
+        Ok(value) => value as u64,
+        Err(Errno(number)) => (-i64::from(number)) as u64,
+    };
+    before_user(frame);
+    if frame.rcx == frame.rip && frame.r11 == frame.rflags && frame.rflags & TRAP_FLAG == 0 {
+        RETURN_FAST
+    } else {
+        RETURN_FULL
+    }
+}
+
+/// An exception or an interrupt in user mode.
+pub fn trap(frame: &mut TrapFrame, vector: u64, fault_address: u64) -> u64 {
+    if vector == u64::from(INTERRUPT_VECTOR) {
+        interrupt();
+    } else if vector == 14 {
+        page_fault(frame, fault_address);
+    } else {
+        exception(frame, vector);
+    }
+    before_user(frame);
+    RETURN_FULL
+}
+
+/// The slow way back, when an interrupt came in the last moment.
+pub extern "C" fn before_user_full(frame: &mut TrapFrame) -> u64 {
+    // Whatever system call there was has been restarted or not by now.
+    frame.orig_rax = u64::MAX;
+    before_user(frame);
+    RETURN_FULL
+}
+
+/// Everything that has to be done before a task goes (back) to user mode.
+fn before_user(frame: &mut TrapFrame) {
+    loop {
+        if arch::take_interrupt() {
+            interrupt();
+        }
+        if arch::take_reschedule() {
+            sched::reschedule();
+        }
+        if !sched::with_current(|task| signal::has_work(task)) {
+            break;
+        }
+        signal::deliver(frame);
+    }
+    // A non-canonical or kernel-half instruction pointer would fault in the kernel's own return instruction.
+    if frame.rip >= layout::USER_END {
+        signal::force(SigInfo { signo: 11, code: 1, addr: frame.rip, ..SigInfo::default() });
+        frame.rip = 0;
+        signal::deliver(frame);
+    }
+    frame.cs = u64::from(layout::USER_CS);
+    frame.ss = u64::from(layout::USER_SS);
+}
+
+fn interrupt() {
+    shared::control().interrupt_outstanding.store(0, SeqCst);
+    take_host_events();
+}
+
+/// Takes the reasons for which the VMM interrupted, and acts on them.
+pub fn take_host_events() {
+    let control = shared::control();
+    control.heartbeat.fetch_add(1, Relaxed);
+    let reasons = control.pending.swap(0, SeqCst);
+    sched::expire();
+    if reasons & pending::PENDING_CONSOLE_INPUT != 0 {
+        hostcall::console_input_queue().wake_all();
+        fs::console::pump_input();
+    }
+    if reasons & pending::PENDING_CONSOLE_OUTPUT != 0 {
+        hostcall::console_output_queue().wake_all();
+    }
+    if reasons & pending::PENDING_WINSIZE != 0 {
+        let size = control.winsize.load(SeqCst);
+        fs::console::winsize_changed(size as u16, (size >> 16) as u16, (size >> 32) as u16, (size >> 48) as u16);
+    }
+    if reasons & pending::PENDING_SIGNAL != 0 {
+        let signo = control.signal.swap(0, SeqCst);
+        if let Ok(signo @ 1..=64) = u32::try_from(signo) {
+            signal::send_to_group(1, SigInfo { signo, code: 0x80, ..SigInfo::default() });
+        }
+    }
+}
+
+fn page_fault(frame: &mut TrapFrame, address: u64) {
+    let access = if frame.error & 0x10 != 0 {
+        Access::Exec
+    } else if frame.error & 2 != 0 {
+        Access::Write
+    } else {
+        Access::Read
+    };
+    let result = match sched::current().space() {
+        Ok(space) => space.fault(address, access),
+        Err(_) => Err(FaultError::NotMapped),
+    };
+    let (signo, code) = match result {
+        Ok(()) => return,
+        Err(FaultError::NotMapped) => (11, 1),
+        Err(FaultError::Permission) => (11, 2),
+        Err(FaultError::Bus) => (7, 2),
+        Err(FaultError::NoMemory) => {
+            mm::oom::out_of_memory();
+            return;
+        }
+    };
+    signal::force(SigInfo { signo, code, addr: address, ..SigInfo::default() });
+}
+
+/// Exceptions as Linux reports them: vector → signal and `si_code`.
+fn exception(frame: &mut TrapFrame, vector: u64) {
+    let (signo, code) = match vector {
+        0 => (8, 1),            // #DE: SIGFPE, FPE_INTDIV
+        1 => (5, 2),            // #DB: SIGTRAP, TRAP_TRACE
+        3 => (5, 0x80),         // #BP: SIGTRAP, SI_KERNEL
+        4 => (11, 0x80),        // #OF
+        5 => (11, 0x80),        // #BR
+        6 => (4, 2),            // #UD: SIGILL, ILL_ILLOPN
+        10..=13 => (11, 0x80),  // #TS, #NP, #SS, #GP
+        16 | 19 => (8, 7),      // #MF, #XM: SIGFPE, FPE_FLTINV unless the state says otherwise
+        17 => (7, 1),           // #AC: SIGBUS, BUS_ADRALN
+        _ => (11, 0x80),
+    };
+    let addr = if matches!(vector, 0 | 1 | 6 | 16 | 19) { frame.rip } else { 0 };
+    signal::force(SigInfo { signo, code, addr, ..SigInfo::default() });
+}

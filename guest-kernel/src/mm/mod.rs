@@ -8,6 +8,7 @@
 
 pub mod frame;
 mod heap;
+pub mod shared;
 pub mod space;
 pub mod user;
 
