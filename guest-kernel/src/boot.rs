@@ -8,7 +8,10 @@ use vitrine_abi::boot::{ABI_VERSION, MAGIC};
 pub extern "C" fn main() -> ! {
     let boot = mm::shared::boot_info();
     arch::init(boot);
-    assert!(boot.magic == MAGIC && boot.version == ABI_VERSION, "VMM and kernel disagree on the ABI version");
+    assert!(
+        boot.magic == MAGIC && boot.version == ABI_VERSION,
+        "VMM and kernel disagree on the ABI version"
+    );
     mm::frame::init(boot);
     time::init(boot);
     trace::init(boot);
@@ -34,6 +37,8 @@ impl Write for PanicText {
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut text = PanicText(0);
     let _ = write!(text, "{info}");
-    mm::shared::control().panic_len.store(text.0 as u32, Relaxed);
+    mm::shared::control()
+        .panic_len
+        .store(text.0 as u32, Relaxed);
     arch::doorbell::panic()
 }

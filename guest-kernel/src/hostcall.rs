@@ -47,7 +47,9 @@ fn call(op: Op, args: [u64; 6]) -> Result<usize, Errno> {
     core::sync::atomic::fence(SeqCst);
     let ret = slot.ret.load(Relaxed);
     if ret < 0 {
-        Err(Errno(u16::try_from(ret.unsigned_abs()).unwrap_or(Errno::EIO.0)))
+        Err(Errno(
+            u16::try_from(ret.unsigned_abs()).unwrap_or(Errno::EIO.0),
+        ))
     } else {
         Ok(ret as usize)
     }
@@ -84,7 +86,14 @@ pub fn lookup(parent: &HostHandle, path: &[u8]) -> Result<(HostHandle, HostAttr)
     let mut attr = alloc::boxed::Box::new(HostAttr::default());
     let handle = call(
         Op::Lookup,
-        [parent.0, physical(&path), path.len() as u64, physical_mut(attr.as_mut_bytes()), 0, 0],
+        [
+            parent.0,
+            physical(&path),
+            path.len() as u64,
+            physical_mut(attr.as_mut_bytes()),
+            0,
+            0,
+        ],
     )?;
     Ok((HostHandle(handle as u64), *attr))
 }
@@ -97,7 +106,14 @@ pub fn read_dir(dir: &HostHandle) -> Result<Vec<DirEntry>, Errno> {
     loop {
         let bytes = call(
             Op::ReadDir,
-            [dir.0, cookie, physical_mut(&mut buffer), buffer.len() as u64, 0, 0],
+            [
+                dir.0,
+                cookie,
+                physical_mut(&mut buffer),
+                buffer.len() as u64,
+                0,
+                0,
+            ],
         )?;
         if bytes == 0 {
             return Ok(entries);
@@ -105,7 +121,10 @@ pub fn read_dir(dir: &HostHandle) -> Result<Vec<DirEntry>, Errno> {
         let mut rest = buffer.get(..bytes).ok_or(Errno::EIO)?;
         while !rest.is_empty() {
             let (entry, after) = HostDirEntry::read_from_prefix(rest).map_err(|_| Errno::EIO)?;
-            let name = after.get(..entry.name_len as usize).ok_or(Errno::EIO)?.to_vec();
+            let name = after
+                .get(..entry.name_len as usize)
+                .ok_or(Errno::EIO)?
+                .to_vec();
             let attr = (entry.attr.mode != 0).then_some(entry.attr);
             entries.push(DirEntry { name, attr });
             cookie = entry.next_cookie;
@@ -118,7 +137,17 @@ pub fn read_dir(dir: &HostHandle) -> Result<Vec<DirEntry>, Errno> {
 /// The target of a symlink.
 pub fn read_link(link: &HostHandle) -> Result<Vec<u8>, Errno> {
     let mut buffer = alloc::vec![0u8; PAGE_SIZE as usize];
-    let bytes = call(Op::ReadLink, [link.0, physical_mut(&mut buffer), buffer.len() as u64, 0, 0, 0])?;
+    let bytes = call(
+        Op::ReadLink,
+        [
+            link.0,
+            physical_mut(&mut buffer),
+            buffer.len() as u64,
+            0,
+            0,
+            0,
+        ],
+    )?;
     buffer.truncate(bytes);
     Ok(buffer)
 }
@@ -132,12 +161,22 @@ pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<us
         for frame in chunk {
             match pieces.last_mut() {
                 Some(last) if last.addr + last.len == frame.phys() => last.len += PAGE_SIZE,
-                _ => pieces.push(Region { addr: frame.phys(), len: PAGE_SIZE }),
+                _ => pieces.push(Region {
+                    addr: frame.phys(),
+                    len: PAGE_SIZE,
+                }),
             }
         }
         let bytes = call(
             Op::Read,
-            [file.0, offset + total as u64, physical(pieces.as_slice().as_bytes()), pieces.len() as u64, 0, 0],
+            [
+                file.0,
+                offset + total as u64,
+                physical(pieces.as_slice().as_bytes()),
+                pieces.len() as u64,
+                0,
+                0,
+            ],
         )?;
         total += bytes;
         if bytes < chunk.len() * PAGE_SIZE as usize {
@@ -150,20 +189,30 @@ pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<us
 /// statfs(2) of the file system that holds it.
 pub fn statfs(file: &HostHandle) -> Result<HostStatFs, Errno> {
     let mut buffer = alloc::boxed::Box::new(HostStatFs::default());
-    call(Op::StatFs, [file.0, physical_mut(buffer.as_mut_bytes()), 0, 0, 0, 0])?;
+    call(
+        Op::StatFs,
+        [file.0, physical_mut(buffer.as_mut_bytes()), 0, 0, 0, 0],
+    )?;
     Ok(*buffer)
 }
 
 /// Console output to the caller's descriptor `fd`: bytes accepted, 0 when the VMM's queue is full
 /// (wait for [`console_output_queue`]), `EPIPE` when nobody reads.
 pub fn console_write(fd: u32, data: &[u8]) -> Result<usize, Errno> {
-    call(Op::ConsoleWrite, [u64::from(fd), physical(data), data.len() as u64, 0, 0, 0])
+    call(
+        Op::ConsoleWrite,
+        [u64::from(fd), physical(data), data.len() as u64, 0, 0, 0],
+    )
 }
 
 /// Console input from descriptor 0: `EAGAIN` when there is none now (wait for [`console_input_queue`]), 0 at its end.
 pub fn console_read(buf: &mut [u8]) -> Result<usize, Errno> {
     let length = buf.len();
-    Ok(call(Op::ConsoleRead, [physical_mut(buf), length as u64, 0, 0, 0, 0])?.min(length))
+    Ok(call(
+        Op::ConsoleRead,
+        [physical_mut(buf), length as u64, 0, 0, 0, 0],
+    )?
+    .min(length))
 }
 
 /// Woken when console input arrives.
@@ -205,5 +254,15 @@ pub fn discard(addr: u64, len: u64) -> Result<(), Errno> {
 
 /// A line for the VMM's log.
 pub fn log_line(level: u32, text: &str) {
-    let _ = call(Op::Log, [u64::from(level), physical(text.as_bytes()), text.len() as u64, 0, 0, 0]);
+    let _ = call(
+        Op::Log,
+        [
+            u64::from(level),
+            physical(text.as_bytes()),
+            text.len() as u64,
+            0,
+            0,
+            0,
+        ],
+    );
 }

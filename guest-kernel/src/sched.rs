@@ -3,13 +3,7 @@
 //! Fair by virtual run time: the runnable task that has had the least processor time, weighted by niceness, goes first. The kernel itself is
 //! not pre-empted: a task gives up the vCPU by blocking, or on the way back to user mode when its slice is over.
 
-use crate::{
-    arch,
-    mm::shared,
-    sync::Mutex,
-    task::Task,
-    time,
-};
+use crate::{arch, mm::shared, sync::Mutex, task::Task, time};
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -46,7 +40,10 @@ pub struct SchedState {
 impl SchedState {
     /// A new task's state, runnable, with this niceness.
     pub fn new(nice: i32) -> Self {
-        Self { nice: AtomicI32::new(nice), ..Self::default() }
+        Self {
+            nice: AtomicI32::new(nice),
+            ..Self::default()
+        }
     }
 
     /// Whether it waits for something.
@@ -56,7 +53,11 @@ impl SchedState {
 
     /// Nanoseconds on the vCPU, the current stretch included.
     pub fn total_run_ns(&self, running: bool) -> u64 {
-        let now = if running { time::monotonic_ns().saturating_sub(self.switched_in.load(Relaxed)) } else { 0 };
+        let now = if running {
+            time::monotonic_ns().saturating_sub(self.switched_in.load(Relaxed))
+        } else {
+            0
+        };
         self.run_ns.load(Relaxed) + now
     }
 
@@ -65,7 +66,11 @@ impl SchedState {
         let nice = self.nice.load(Relaxed).clamp(-20, 19);
         let mut scaled = ns as u128;
         for _ in 0..nice.unsigned_abs() {
-            scaled = if nice > 0 { scaled * 5 / 4 } else { scaled * 4 / 5 };
+            scaled = if nice > 0 {
+                scaled * 5 / 4
+            } else {
+                scaled * 4 / 5
+            };
         }
         u64::try_from(scaled).unwrap_or(u64::MAX).max(1)
     }
@@ -92,7 +97,9 @@ static QUEUE: Mutex<Queue> = Mutex::new(Queue {
 
 fn enqueue(queue: &mut Queue, task: &Arc<Task>) {
     if !task.sched.queued.swap(true, Relaxed) {
-        queue.ready.insert((task.sched.vruntime.load(Relaxed), task.tid), task.clone());
+        queue
+            .ready
+            .insert((task.sched.vruntime.load(Relaxed), task.tid), task.clone());
     }
 }
 
@@ -104,7 +111,11 @@ pub fn wake(task: &Arc<Task>) {
     }
     task.sched.state.store(RUNNABLE, Relaxed);
     let mut queue = QUEUE.lock();
-    let vruntime = task.sched.vruntime.load(Relaxed).max(queue.floor.saturating_sub(SLEEPER_BONUS_NS));
+    let vruntime = task
+        .sched
+        .vruntime
+        .load(Relaxed)
+        .max(queue.floor.saturating_sub(SLEEPER_BONUS_NS));
     task.sched.vruntime.store(vruntime, Relaxed);
     enqueue(&mut queue, task);
     let first = queue.ready.len() == 1;
@@ -157,7 +168,9 @@ pub fn yield_now() {
     let task = current();
     {
         let mut queue = QUEUE.lock();
-        let Some((&(last, _), _)) = queue.ready.last_key_value() else { return };
+        let Some((&(last, _), _)) = queue.ready.last_key_value() else {
+            return;
+        };
         task.sched.vruntime.fetch_max(last + 1, Relaxed);
         enqueue(&mut queue, &task);
     }
@@ -184,7 +197,9 @@ pub fn reschedule() {
     account(&task, time::monotonic_ns());
     {
         let mut queue = QUEUE.lock();
-        let Some((&(first, _), _)) = queue.ready.first_key_value() else { return };
+        let Some((&(first, _), _)) = queue.ready.first_key_value() else {
+            return;
+        };
         if first > task.sched.vruntime.load(Relaxed) && time::monotonic_ns() < queue.slice_end {
             return;
         }
@@ -207,7 +222,9 @@ pub fn exit_current() -> ! {
 fn account(task: &Task, now: u64) {
     let ran = now.saturating_sub(task.sched.switched_in.swap(now, Relaxed));
     task.sched.run_ns.fetch_add(ran, Relaxed);
-    task.sched.vruntime.fetch_add(task.sched.weighted(ran), Relaxed);
+    task.sched
+        .vruntime
+        .fetch_add(task.sched.weighted(ran), Relaxed);
 }
 
 /// Runs the next task, or waits for one. The current one is queued, blocked or has exited.
@@ -257,7 +274,9 @@ pub fn finish_switch() {
 /// Leaves the boot stack for the first task.
 pub fn run_first() -> ! {
     let next = QUEUE.lock().ready.pop_first();
-    let Some((_, next)) = next else { unreachable!("no first task") };
+    let Some((_, next)) = next else {
+        unreachable!("no first task")
+    };
     next.sched.queued.store(false, Relaxed);
     let now = time::monotonic_ns();
     next.sched.switched_in.store(now, Relaxed);
@@ -287,7 +306,9 @@ pub fn expire() -> bool {
         let task = {
             let mut queue = QUEUE.lock();
             match queue.sleepers.first_key_value() {
-                Some((&(at, _), _)) if at <= now => queue.sleepers.pop_first().map(|(_, task)| task),
+                Some((&(at, _), _)) if at <= now => {
+                    queue.sleepers.pop_first().map(|(_, task)| task)
+                }
                 _ => None,
             }
         };
@@ -318,6 +339,10 @@ pub fn deadline_changed() {
     if let Some(at) = time::timer::next_deadline() {
         deadline = deadline.min(at);
     }
-    let ticks = if deadline == u64::MAX { u64::MAX } else { time::ns_to_tsc(deadline) };
+    let ticks = if deadline == u64::MAX {
+        u64::MAX
+    } else {
+        time::ns_to_tsc(deadline)
+    };
     shared::control().timer_deadline_tsc.store(ticks, Relaxed);
 }

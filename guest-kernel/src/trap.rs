@@ -5,8 +5,7 @@ use crate::{
     arch::TrapFrame,
     fs, hostcall,
     mm::{
-        self,
-        shared,
+        self, shared,
         space::{Access, FaultError},
     },
     sched,
@@ -82,7 +81,12 @@ fn before_user(frame: &mut TrapFrame) {
     }
     // A non-canonical or kernel-half instruction pointer would fault in the kernel's own return instruction.
     if frame.rip >= layout::USER_END {
-        signal::force(SigInfo { signo: 11, code: 1, addr: frame.rip, ..SigInfo::default() });
+        signal::force(SigInfo {
+            signo: 11,
+            code: 1,
+            addr: frame.rip,
+            ..SigInfo::default()
+        });
         frame.rip = 0;
         signal::deliver(frame);
     }
@@ -110,12 +114,24 @@ pub fn take_host_events() {
     }
     if reasons & pending::PENDING_WINSIZE != 0 {
         let size = control.winsize.load(SeqCst);
-        fs::console::winsize_changed(size as u16, (size >> 16) as u16, (size >> 32) as u16, (size >> 48) as u16);
+        fs::console::winsize_changed(
+            size as u16,
+            (size >> 16) as u16,
+            (size >> 32) as u16,
+            (size >> 48) as u16,
+        );
     }
     if reasons & pending::PENDING_SIGNAL != 0 {
         let signo = control.signal.swap(0, SeqCst);
         if let Ok(signo @ 1..=64) = u32::try_from(signo) {
-            signal::send_to_group(1, SigInfo { signo, code: 0x80, ..SigInfo::default() });
+            signal::send_to_group(
+                1,
+                SigInfo {
+                    signo,
+                    code: 0x80,
+                    ..SigInfo::default()
+                },
+            );
         }
     }
 }
@@ -142,23 +158,37 @@ fn page_fault(frame: &mut TrapFrame, address: u64) {
             return;
         }
     };
-    signal::force(SigInfo { signo, code, addr: address, ..SigInfo::default() });
+    signal::force(SigInfo {
+        signo,
+        code,
+        addr: address,
+        ..SigInfo::default()
+    });
 }
 
 /// Exceptions as Linux reports them: vector → signal and `si_code`.
 fn exception(frame: &mut TrapFrame, vector: u64) {
     let (signo, code) = match vector {
-        0 => (8, 1),            // #DE: SIGFPE, FPE_INTDIV
-        1 => (5, 2),            // #DB: SIGTRAP, TRAP_TRACE
-        3 => (5, 0x80),         // #BP: SIGTRAP, SI_KERNEL
-        4 => (11, 0x80),        // #OF
-        5 => (11, 0x80),        // #BR
-        6 => (4, 2),            // #UD: SIGILL, ILL_ILLOPN
-        10..=13 => (11, 0x80),  // #TS, #NP, #SS, #GP
-        16 | 19 => (8, 7),      // #MF, #XM: SIGFPE, FPE_FLTINV unless the state says otherwise
-        17 => (7, 1),           // #AC: SIGBUS, BUS_ADRALN
+        0 => (8, 1),           // #DE: SIGFPE, FPE_INTDIV
+        1 => (5, 2),           // #DB: SIGTRAP, TRAP_TRACE
+        3 => (5, 0x80),        // #BP: SIGTRAP, SI_KERNEL
+        4 => (11, 0x80),       // #OF
+        5 => (11, 0x80),       // #BR
+        6 => (4, 2),           // #UD: SIGILL, ILL_ILLOPN
+        10..=13 => (11, 0x80), // #TS, #NP, #SS, #GP
+        16 | 19 => (8, 7),     // #MF, #XM: SIGFPE, FPE_FLTINV unless the state says otherwise
+        17 => (7, 1),          // #AC: SIGBUS, BUS_ADRALN
         _ => (11, 0x80),
     };
-    let addr = if matches!(vector, 0 | 1 | 6 | 16 | 19) { frame.rip } else { 0 };
-    signal::force(SigInfo { signo, code, addr, ..SigInfo::default() });
+    let addr = if matches!(vector, 0 | 1 | 6 | 16 | 19) {
+        frame.rip
+    } else {
+        0
+    };
+    signal::force(SigInfo {
+        signo,
+        code,
+        addr,
+        ..SigInfo::default()
+    });
 }

@@ -172,12 +172,25 @@ unsafe extern "C" {
 }
 
 extern "C" fn trap(frame: &mut super::TrapFrame, vector: u64) -> u64 {
-    crate::trap::trap(frame, vector, if vector == 14 { super::percpu::saved_cr2() } else { 0 })
+    crate::trap::trap(
+        frame,
+        vector,
+        if vector == 14 {
+            super::percpu::saved_cr2()
+        } else {
+            0
+        },
+    )
 }
 
 extern "C" fn kernel_fault(vector: u64) -> ! {
     // SAFETY: the six words below the top are the frame that the processor just pushed.
-    let word = |n: usize| unsafe { (&raw const exception_stack_top).cast::<u64>().sub(n).read_volatile() };
+    let word = |n: usize| unsafe {
+        (&raw const exception_stack_top)
+            .cast::<u64>()
+            .sub(n)
+            .read_volatile()
+    };
     panic!(
         "exception {vector} in the kernel at {:#x}, error {:#x}, CR2 {:#x}, rsp {:#x}",
         word(5),

@@ -33,9 +33,19 @@ const DPL_3: u64 = 3 << 45;
 /// Fills the tables. Vector 8 (double fault) and, in deprivileged mode, all vectors use stacks of their own (IST).
 pub fn init(deprivileged: bool) {
     // SAFETY: the tables are read-only data of the entry code.
-    let handlers = unsafe { if deprivileged { &stub_table } else { &trap_table_privileged } };
+    let handlers = unsafe {
+        if deprivileged {
+            &stub_table
+        } else {
+            &trap_table_privileged
+        }
+    };
     for (n, &handler) in handlers.iter().enumerate() {
-        let vector = if n == 32 { u64::from(layout::INTERRUPT_VECTOR) } else { n as u64 };
+        let vector = if n == 32 {
+            u64::from(layout::INTERRUPT_VECTOR)
+        } else {
+            n as u64
+        };
         let ist = match (deprivileged, vector) {
             (true, 64) => 2,
             (true, _) => 1,
@@ -54,7 +64,10 @@ pub fn init(deprivileged: bool) {
         write(layout::IDT + vector * 16 + 8, handler >> 32);
     }
     let (ist1, ist2) = if deprivileged {
-        (&raw const exception_stack_top as u64, &raw const interrupt_stack_top as u64)
+        (
+            &raw const exception_stack_top as u64,
+            &raw const interrupt_stack_top as u64,
+        )
     } else {
         (&raw const upcall_stack_top_privileged as u64, 0)
     };

@@ -115,7 +115,9 @@ pub fn extended_state(frame: &TrapFrame) -> Vec<u8> {
         area.save();
         let mut bytes = Vec::with_capacity(xsave_size());
         // SAFETY: the area has `xsave_size` initialised bytes (frames are zeroed, XSAVE wrote the rest).
-        bytes.extend_from_slice(unsafe { core::slice::from_raw_parts(area.0.address() as *const u8, xsave_size()) });
+        bytes.extend_from_slice(unsafe {
+            core::slice::from_raw_parts(area.0.address() as *const u8, xsave_size())
+        });
         for (n, register) in frame.xmm.iter().enumerate() {
             bytes[XMM_OFFSET + 16 * n..][..16].copy_from_slice(&register.to_le_bytes());
         }
@@ -134,22 +136,33 @@ pub fn set_extended_state(frame: &mut TrapFrame, state: &[u8]) -> Result<(), Err
     let mut clean = alloc::vec![0u8; xsave_size()];
     let length = state.len().min(clean.len());
     clean[..length].copy_from_slice(&state[..length]);
-    let mxcsr = u32::from_le_bytes([clean[24], clean[25], clean[26], clean[27]]) & MXCSR_MASK.load(Relaxed) as u32;
+    let mxcsr = u32::from_le_bytes([clean[24], clean[25], clean[26], clean[27]])
+        & MXCSR_MASK.load(Relaxed) as u32;
     clean[24..28].copy_from_slice(&mxcsr.to_le_bytes());
     let mut header = [0u8; 8];
     header.copy_from_slice(&clean[HEADER..HEADER + 8]);
-    let components = if state.len() >= xsave_size() { u64::from_le_bytes(header) & xcr0() } else { 3 };
+    let components = if state.len() >= xsave_size() {
+        u64::from_le_bytes(header) & xcr0()
+    } else {
+        3
+    };
     clean[HEADER..HEADER + 64].fill(0);
     clean[HEADER..HEADER + 8].copy_from_slice(&components.to_le_bytes());
     for (n, register) in frame.xmm.iter_mut().enumerate() {
         let mut value = [0u8; 16];
         value.copy_from_slice(&clean[XMM_OFFSET + 16 * n..][..16]);
-        *register = if components & 2 != 0 { u128::from_le_bytes(value) } else { 0 };
+        *register = if components & 2 != 0 {
+            u128::from_le_bytes(value)
+        } else {
+            0
+        };
     }
     super::percpu::with_current(|task| {
         let area = task.thread.xsave();
         // SAFETY: the area has `xsave_size` bytes and is this thread's own.
-        unsafe { core::ptr::copy_nonoverlapping(clean.as_ptr(), area.0.address() as *mut u8, clean.len()) };
+        unsafe {
+            core::ptr::copy_nonoverlapping(clean.as_ptr(), area.0.address() as *mut u8, clean.len())
+        };
         area.restore();
     });
     Ok(())

@@ -14,6 +14,7 @@ mod fpu;
 mod frame;
 mod percpu;
 mod privileged;
+mod runtime;
 mod thread;
 
 pub use descriptors::set_ring0_stack;
@@ -21,7 +22,8 @@ pub use doorbell::ring_full as doorbell_ring_full;
 pub use fpu::{extended_state, reset_extended_state, set_extended_state, xcr0, xsave_size};
 pub use frame::TrapFrame;
 pub use percpu::{
-    cpu, current, has_current, request_reschedule, set_current, take_interrupt, take_reschedule, with_current,
+    cpu, current, has_current, request_reschedule, set_current, take_interrupt, take_reschedule,
+    with_current,
 };
 pub use thread::{Thread, switch, switch_first};
 
@@ -42,7 +44,11 @@ pub fn init(boot: &BootInfo) {
     DEPRIVILEGED.store(deprivileged, Relaxed);
     ROOT.store(boot.boot_pml4, Relaxed);
     descriptors::init(deprivileged);
-    let slow = if deprivileged { return_slow_deprivileged as *const () } else { return_slow_privileged as *const () };
+    let slow = if deprivileged {
+        return_slow_deprivileged as *const ()
+    } else {
+        return_slow_privileged as *const ()
+    };
     percpu::cpu_return_slow.store(slow as u64, Relaxed);
     fpu::init(boot.xcr0);
 }
@@ -66,7 +72,11 @@ pub fn flush_tlb() {
 }
 
 fn load_cr3(root: u64) {
-    if DEPRIVILEGED.load(Relaxed) { deprivileged::load_cr3(root) } else { privileged::load_cr3(root) }
+    if DEPRIVILEGED.load(Relaxed) {
+        deprivileged::load_cr3(root)
+    } else {
+        privileged::load_cr3(root)
+    }
 }
 
 /// The cycle counter, constant rate.

@@ -1,8 +1,8 @@
 //! A task's kernel stack and the processor state that is kept while it doesn't run.
 
 use super::{
-    frame::{FRAME_BYTES, TrapFrame},
     fpu::XsaveArea,
+    frame::{FRAME_BYTES, TrapFrame},
     percpu,
 };
 use crate::{Errno, mm::frame::Block};
@@ -82,7 +82,11 @@ impl Thread {
 
     /// FS base (thread pointer) of this thread, running or not.
     pub fn fs_base(&self) -> u64 {
-        if self.is_current() { read_fs_base() } else { self.fs_base.load(Relaxed) }
+        if self.is_current() {
+            read_fs_base()
+        } else {
+            self.fs_base.load(Relaxed)
+        }
     }
 
     /// Sets the FS base of this thread, running or not. `base` must be canonical.
@@ -95,7 +99,11 @@ impl Thread {
 
     /// GS base of this thread, running or not.
     pub fn gs_base(&self) -> u64 {
-        if self.is_current() { read_gs_base() } else { self.gs_base.load(Relaxed) }
+        if self.is_current() {
+            read_gs_base()
+        } else {
+            self.gs_base.load(Relaxed)
+        }
     }
 
     /// Sets the GS base of this thread, running or not. `base` must be canonical.

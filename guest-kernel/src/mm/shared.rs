@@ -35,16 +35,31 @@ pub fn ring_header(ring: Region) -> &'static RingHeader {
 /// Bytes that the VMM left at a region before boot, and that nothing overwrites.
 pub fn boot_bytes(region: Region) -> &'static [u8] {
     let ram = boot_info().ram_bytes;
-    assert!(region.addr.checked_add(region.len).is_some_and(|end| end <= ram), "boot region outside RAM");
+    assert!(
+        region
+            .addr
+            .checked_add(region.len)
+            .is_some_and(|end| end <= ram),
+        "boot region outside RAM"
+    );
     // SAFETY: inside the direct map, as checked; reserved by the VMM, which keeps `free_start` above it.
-    unsafe { slice::from_raw_parts((layout::DIRECT_MAP + region.addr) as *const u8, region.len as usize) }
+    unsafe {
+        slice::from_raw_parts(
+            (layout::DIRECT_MAP + region.addr) as *const u8,
+            region.len as usize,
+        )
+    }
 }
 
 /// Guest physical address of kernel memory (direct map or image), for a host call's buffer. Contiguous for the
 /// whole slice: heap blocks, stacks and statics are.
 pub fn physical(bytes: &[u8]) -> u64 {
     let address = bytes.as_ptr() as u64;
-    if address >= layout::IMAGE_BASE { address - layout::IMAGE_BASE } else { address - layout::DIRECT_MAP }
+    if address >= layout::IMAGE_BASE {
+        address - layout::IMAGE_BASE
+    } else {
+        address - layout::DIRECT_MAP
+    }
 }
 
 /// As [`physical`], for memory that the VMM will write.
