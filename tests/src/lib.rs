@@ -1,1 +1,196 @@
-//! Helpers of the end-to-end tests.
+//! Helpers of the end-to-end tests: test cases, and running a command natively and in the sandbox.
+
+use serde::Deserialize;
+use std::{
+    ffi::OsStr,
+    io::{Read, Write},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+/// One command that must behave in the sandbox as on the host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Name of the test.
+    pub name: String,
+    /// The command.
+    pub argv: Vec<String>,
+    /// What it reads.
+    #[serde(default)]
+    pub stdin: String,
+    /// Whether it also runs in the nested machine, whose image holds few programs and which is slow.
+    #[serde(default = "yes")]
+    pub nested: bool,
+    /// Whether standard error must agree as well.
+    #[serde(default)]
+    pub stderr: bool,
+    /// More arguments for `vitrine run`.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Seconds it may take in the sandbox; ten times that in the nested machine.
+    #[serde(default = "seconds")]
+    pub limit: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn seconds() -> u64 {
+    30
+}
+
+#[derive(Deserialize)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+/// The cases of `cases.toml`, and one for each guest test program, dynamic and static.
+pub fn cases() -> Result<Vec<Case>, String> {
+    let listed: Cases = toml::from_str(include_str!("../cases/cases.toml"))
+        .map_err(|error| format!("cases.toml: {error}"))?;
+    let mut cases = listed.case;
+    let folder = PathBuf::from(env!("VITRINE_TEST_PROGRAMS"));
+    let entries = std::fs::read_dir(&folder)
+        .map_err(|error| format!("reading {}: {error}", folder.display()))?;
+    let mut programs: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    programs.sort();
+    for program in programs {
+        let name = program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        cases.push(Case {
+            name: format!("program::{}", name.replace('.', "_")),
+            argv: vec![program.to_string_lossy().into_owned()],
+            stdin: String::new(),
+            nested: true,
+            stderr: false,
+            options: Vec::new(),
+            limit: seconds(),
+        });
+    }
+    Ok(cases)
+}
+
+/// Whether this runs in the nested machine.
+pub fn nested() -> bool {
+    std::env::var_os("VITRINE_TESTS_NESTED").is_some()
+}
+
+/// The binary under test: `VITRINE`, else the release build beside this test.
+pub fn vitrine() -> PathBuf {
+    if let Some(path) = std::env::var_os("VITRINE") {
+        return path.into();
+    }
+    let here = std::env::current_exe().unwrap_or_default();
+    here.ancestors()
+        .nth(2)
+        .map_or_else(|| "vitrine".into(), |profile| profile.join("vitrine"))
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended; `None`: it was ended because it took too long.
+    pub status: Option<ExitStatus>,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// `vitrine run OPTIONS -- ARGV`.
+pub fn sandboxed<S: AsRef<OsStr>>(options: &[S], argv: &[S]) -> Command {
+    let mut command = Command::new(vitrine());
+    command.arg("run");
+    command.args(options).arg("--").args(argv);
+    command
+}
+
+/// Runs a command with this input, for at most `limit`.
+pub fn run(mut command: Command, stdin: &[u8], limit: Duration) -> Result<Outcome, String> {
+    let start = Instant::now();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("starting {command:?}: {error}"))?;
+    let input = child.stdin.take();
+    let stdin = stdin.to_vec();
+    let writer = std::thread::spawn(move || {
+        if let Some(mut input) = input {
+            let _ = input.write_all(&stdin);
+        }
+    });
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    let status = wait(&mut child, start + limit)?;
+    let _ = writer.join();
+    Ok(Outcome {
+        status,
+        stdout: stdout.join().unwrap_or_default(),
+        stderr: stderr.join().unwrap_or_default(),
+        time: start.elapsed(),
+    })
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+fn wait(child: &mut Child, until: Instant) -> Result<Option<ExitStatus>, String> {
+    loop {
+        if let Some(status) = child
+            .try_wait()
+            .map_err(|error| format!("waiting: {error}"))?
+        {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= until {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The exit status that a shell shows for this ending.
+pub fn shell_status(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// Bytes for an error message: as text, cut.
+pub fn excerpt(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let cut = if lines.len() > 30 {
+        lines.len() - 30
+    } else {
+        0
+    };
+    let head = if cut > 0 {
+        format!("… {cut} lines\n")
+    } else {
+        String::new()
+    };
+    format!("{head}{}", lines[cut..].join("\n"))
+}
