@@ -1,0 +1,173 @@
+//! `cargo bench`: what the sandbox costs, with native and strace beside it, in one run, and the goal of each line.
+
+use std::process::Command;
+use vitrine_benches::{Setting, median, primitive, show, vitrine, wall};
+
+/// One line of the table.
+struct Row {
+    what: &'static str,
+    native: Option<f64>,
+    sandbox: Option<f64>,
+    recorded: Option<f64>,
+    strace: Option<f64>,
+    /// The goal in words, and whether it was met.
+    goals: Vec<(String, Option<bool>)>,
+}
+
+const ROUNDS: usize = 5;
+
+fn measure(name: &str, count: u64, strace_count: u64) -> [Option<f64>; 4] {
+    let one = |setting, count| median(|| primitive(setting, name, count), ROUNDS);
+    [
+        one(Setting::Native, count),
+        one(Setting::Sandbox, count),
+        one(Setting::Recorded, count),
+        if strace_count == 0 {
+            None
+        } else {
+            median(|| primitive(Setting::Strace, name, strace_count), 1)
+        },
+    ]
+}
+
+fn row(what: &'static str, values: [Option<f64>; 4], goals: Vec<(String, Option<bool>)>) -> Row {
+    let [native, sandbox, recorded, strace] = values;
+    Row {
+        what,
+        native,
+        sandbox,
+        recorded,
+        strace,
+        goals,
+    }
+}
+
+/// A goal `value ≤ limit`, both in nanoseconds.
+fn goal(text: &str, value: Option<f64>, limit: Option<f64>) -> (String, Option<bool>) {
+    match (value, limit) {
+        (Some(value), Some(limit)) => (
+            format!("{text}: {} ≤ {}", show(Some(value)), show(Some(limit))),
+            Some(value <= limit),
+        ),
+        _ => (format!("{text}: not measured"), None),
+    }
+}
+
+/// The SYSCALL round trip that `vitrine doctor` measures in a bare VM, in nanoseconds.
+fn bare_syscall() -> Option<f64> {
+    let output = Command::new(vitrine())
+        .args(["doctor", "--json"])
+        .output()
+        .ok()?;
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    report["costs"]["syscall_ns"].as_f64()
+}
+
+fn main() {
+    let mut rows = Vec::new();
+    let bare = median(bare_syscall, 3);
+
+    let v = measure("getppid", 300_000, 2_000);
+    rows.push(row(
+        "getppid",
+        v,
+        vec![
+            goal(
+                "unwatched ≤ 1.25 × bare SYSCALL",
+                v[1],
+                bare.map(|b| b * 1.25),
+            ),
+            goal("recorded ≤ bare + 0.6 µs", v[2], bare.map(|b| b + 600.0)),
+        ],
+    ));
+
+    let v = measure("openat", 100_000, 1_000);
+    let close = measure("close", 100_000, 0);
+    let open = |n: usize| Some(v[n]? - close[n]?);
+    let only = [open(0), open(1), open(2), v[3]];
+    rows.push(row(
+        "openat (existing path)",
+        only,
+        vec![
+            goal(
+                "unwatched ≤ 1.5 × native + 1.2 µs",
+                only[1],
+                only[0].map(|n| n * 1.5 + 1200.0),
+            ),
+            goal(
+                "recorded ≤ that + 0.8 µs",
+                only[2],
+                only[0].map(|n| n * 1.5 + 2000.0),
+            ),
+        ],
+    ));
+
+    let v = measure("touch", 512, 0);
+    rows.push(row(
+        "touching anonymous memory, a MiB",
+        v,
+        vec![goal("≤ 1.2 × native", v[1], v[0].map(|n| n * 1.2))],
+    ));
+
+    let v = measure("compute", 64, 0);
+    rows.push(row(
+        "compute, a MiB hashed",
+        v,
+        vec![goal("≤ 1.03 × native", v[1], v[0].map(|n| n * 1.03))],
+    ));
+
+    let v = measure("pipe", 50_000, 0);
+    rows.push(row("a byte through a pipe", v, vec![]));
+
+    let v = measure("forkexec", 40, 10);
+    rows.push(row(
+        "fork+exec+wait of /bin/true",
+        v,
+        vec![goal("≤ 2 × native", v[1], v[0].map(|n| n * 2.0))],
+    ));
+
+    let v = measure("python", 5, 1);
+    rows.push(row(
+        "python3 -c pass",
+        v,
+        vec![goal("≤ 1.5 × native", v[1], v[0].map(|n| n * 1.5))],
+    ));
+
+    let run = median(
+        || Some(wall(Command::new(vitrine()).args(["run", "--", "/bin/true"]))?.as_nanos() as f64),
+        21,
+    );
+    let native = median(
+        || Some(wall(&mut Command::new("/bin/true"))?.as_nanos() as f64),
+        21,
+    );
+    rows.push(row(
+        "vitrine run -- /bin/true, all of it",
+        [native, run, None, None],
+        vec![goal("≤ 10 ms", run, Some(10e6))],
+    ));
+
+    println!("bare SYSCALL round trip in this VM: {}", show(bare));
+    println!(
+        "{:38} {:>10} {:>10} {:>10} {:>10}",
+        "medians", "native", "sandbox", "recorded", "strace"
+    );
+    for row in &rows {
+        println!(
+            "{:38} {:>10} {:>10} {:>10} {:>10}",
+            row.what,
+            show(row.native),
+            show(row.sandbox),
+            show(row.recorded),
+            show(row.strace)
+        );
+        for (text, met) in &row.goals {
+            let mark = match met {
+                Some(true) => "met   ",
+                Some(false) => "MISSED",
+                None => "?     ",
+            };
+            println!("    {mark} {text}");
+        }
+    }
+}
