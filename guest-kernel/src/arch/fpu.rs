@@ -4,7 +4,7 @@
 //! while a task is in the kernel.
 
 use super::TrapFrame;
-use crate::{Errno, mm::frame::Block};
+use crate::{Errno, mm::frame::{Contiguous, alloc_contiguous}};
 use alloc::vec::Vec;
 use core::{
     arch::{asm, x86_64::__cpuid_count},
@@ -54,13 +54,15 @@ pub fn xsave_size() -> usize {
 }
 
 /// One thread's saved state: a page or two of its own, 64-byte aligned.
-pub struct XsaveArea(Block);
+pub struct XsaveArea(Contiguous);
 
 impl XsaveArea {
     /// A new area with the initial state, or with what is in the registers now.
     pub(super) fn new(inherit: bool) -> Result<XsaveArea, Errno> {
         let pages = xsave_size().div_ceil(4096);
-        let area = XsaveArea(Block::new(pages.next_power_of_two().trailing_zeros())?);
+        let area = XsaveArea(alloc_contiguous(pages.next_power_of_two().trailing_zeros() as usize)?);
+        // SAFETY: the block is at least `xsave_size` bytes and ours.
+        unsafe { core::ptr::write_bytes(area.0.ptr(), 0, xsave_size()) };
         if inherit {
             area.save();
         } else {
@@ -70,7 +72,7 @@ impl XsaveArea {
     }
 
     fn reset(&self) {
-        let at = self.0.address() as *mut u8;
+        let at = self.0.ptr();
         // SAFETY: the block is at least `xsave_size` bytes and ours. XSTATE_BV = 0 means the initial state for
         // every component; MXCSR is loaded from the legacy area all the same.
         unsafe {
@@ -85,18 +87,18 @@ impl XsaveArea {
         let mask = xcr0();
         // SAFETY: the area is large enough for all of XCR0's components and aligned; its header is zero or left by XSAVE.
         unsafe {
-            asm!("xsave64 [{}]", in(reg) self.0.address(), in("eax") mask as u32, in("edx") (mask >> 32) as u32, options(nostack, preserves_flags));
+            asm!("xsave64 [{}]", in(reg) self.0.ptr(), in("eax") mask as u32, in("edx") (mask >> 32) as u32, options(nostack, preserves_flags));
         }
     }
 
     /// Loads the registers from here.
     pub(super) fn restore(&self) {
-        load(self.0.address());
+        load(self.0.ptr());
     }
 }
 
 /// XRSTOR; the area at `at` must be valid for it.
-fn load(at: u64) {
+fn load(at: *mut u8) {
     let mask = xcr0();
     // SAFETY: only areas that `save`, `reset` or `set_extended_state` (which validates) made get here. The XMM registers that Rust code might hold
     // values in are declared as clobbered.
@@ -116,7 +118,7 @@ pub fn extended_state(frame: &TrapFrame) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(xsave_size());
         // SAFETY: the area has `xsave_size` initialised bytes (frames are zeroed, XSAVE wrote the rest).
         bytes.extend_from_slice(unsafe {
-            core::slice::from_raw_parts(area.0.address() as *const u8, xsave_size())
+            core::slice::from_raw_parts(area.0.ptr(), xsave_size())
         });
         for (n, register) in frame.xmm.iter().enumerate() {
             bytes[XMM_OFFSET + 16 * n..][..16].copy_from_slice(&register.to_le_bytes());
@@ -161,7 +163,7 @@ pub fn set_extended_state(frame: &mut TrapFrame, state: &[u8]) -> Result<(), Err
         let area = task.thread.xsave();
         // SAFETY: the area has `xsave_size` bytes and is this thread's own.
         unsafe {
-            core::ptr::copy_nonoverlapping(clean.as_ptr(), area.0.address() as *mut u8, clean.len())
+            core::ptr::copy_nonoverlapping(clean.as_ptr(), area.0.ptr(), clean.len())
         };
         area.restore();
     });

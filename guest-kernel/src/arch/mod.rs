@@ -53,22 +53,16 @@ pub fn init(boot: &BootInfo) {
     fpu::init(boot.xcr0);
 }
 
-/// Loads the page tables rooted at guest physical `pml4`, unless they are loaded.
+/// Loads the page tables rooted at guest physical `pml4`, which flushes the TLB. `mm::tlb` calls it, and knows which are loaded.
 pub fn load_address_space(pml4: u64) {
-    if ROOT.swap(pml4, Relaxed) != pml4 {
-        load_cr3(pml4);
-    }
-}
-
-/// The loaded page tables' root.
-pub fn address_space() -> u64 {
-    ROOT.load(Relaxed)
+    ROOT.store(pml4, Relaxed);
+    load_cr3(pml4);
 }
 
 /// Flushes the current address space's TLB entries: due after a present entry was reduced or removed, never after one was
 /// added. In deprivileged mode it costs 17 µs: batch.
 pub fn flush_tlb() {
-    load_cr3(address_space());
+    load_cr3(ROOT.load(Relaxed));
 }
 
 fn load_cr3(root: u64) {

@@ -5,21 +5,21 @@ use super::{
     frame::{FRAME_BYTES, TrapFrame},
     percpu,
 };
-use crate::{Errno, mm::frame::Block};
+use crate::{Errno, mm::frame::{Contiguous, alloc_contiguous}};
 use core::{
     arch::{asm, global_asm},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// Kernel stacks are 2³ pages: 32 KiB, touched only as far as they are used.
-const STACK_ORDER: u32 = 3;
+const STACK_ORDER: usize = 3;
 const STACK_BYTES: u64 = 4096 << STACK_ORDER;
 /// Stands at the bottom of every kernel stack; a switch away from a thread checks it.
 const CANARY: u64 = 0x7669_7472_696e_6521;
 
 /// Kernel stack, FS and GS base, extended (XSAVE) state.
 pub struct Thread {
-    stack: Block,
+    stack: Contiguous,
     saved_rsp: AtomicU64,
     fs_base: AtomicU64,
     gs_base: AtomicU64,
@@ -32,7 +32,7 @@ impl Thread {
     /// trap frame `frame`. Its extended state is a copy of the current thread's if `inherit`, else the initial one.
     pub fn new(frame: &TrapFrame, entry: fn(), inherit: bool) -> Result<Thread, Errno> {
         let thread = Thread {
-            stack: Block::new(STACK_ORDER)?,
+            stack: alloc_contiguous(STACK_ORDER)?,
             saved_rsp: AtomicU64::new(0),
             fs_base: AtomicU64::new(if inherit { read_fs_base() } else { 0 }),
             gs_base: AtomicU64::new(if inherit { read_gs_base() } else { 0 }),
@@ -43,7 +43,7 @@ impl Thread {
         // SAFETY: the stack is this thread's own and not running yet. Below the frame lie the return address and the six
         // registers that `switch_stacks` pops.
         unsafe {
-            (thread.stack.address() as *mut u64).write(CANARY);
+            (thread.stack.ptr().cast::<u64>()).write(CANARY);
             (at as *mut TrapFrame).write(*frame);
             let words = at as *mut u64;
             words.sub(1).write(thread_first_run as *const () as u64);
@@ -57,7 +57,7 @@ impl Thread {
 
     /// Top of the kernel stack.
     pub(super) fn stack_top(&self) -> u64 {
-        self.stack.address() + STACK_BYTES
+        self.stack.ptr() as u64 + STACK_BYTES
     }
 
     fn frame_address(&self) -> u64 {
@@ -135,7 +135,7 @@ pub fn switch(previous: ThreadHandle, next: ThreadHandle) {
     // slot, the other as its `previous`.
     let (previous, next) = unsafe { (&*previous.0, &*next.0) };
     // SAFETY: the canary was written by `new` at the bottom of this stack.
-    if unsafe { (previous.stack.address() as *const u64).read_volatile() } != CANARY {
+    if unsafe { (previous.stack.ptr().cast::<u64>()).read_volatile() } != CANARY {
         panic!("kernel stack overflow");
     }
     previous.fs_base.store(read_fs_base(), Relaxed);
