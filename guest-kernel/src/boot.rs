@@ -6,7 +6,7 @@ use vitrine_abi::boot::{ABI_VERSION, MAGIC};
 
 /// Called by the entry code on the boot stack.
 pub extern "C" fn main() -> ! {
-    let boot = mm::shared::boot_info();
+    let boot = mm::host::boot_info();
     arch::init(boot);
     assert!(
         boot.magic == MAGIC && boot.version == ABI_VERSION,
@@ -24,7 +24,7 @@ struct PanicText(usize);
 
 impl Write for PanicText {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        let control = mm::shared::control();
+        let control = mm::host::control();
         for (byte, place) in text.bytes().zip(control.panic_text.iter().skip(self.0)) {
             place.store(byte, Relaxed);
             self.0 += 1;
@@ -37,7 +37,7 @@ impl Write for PanicText {
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut text = PanicText(0);
     let _ = write!(text, "{info}");
-    mm::shared::control()
+    mm::host::control()
         .panic_len
         .store(text.0 as u32, Relaxed);
     arch::doorbell::panic()

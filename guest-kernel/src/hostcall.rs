@@ -6,7 +6,7 @@ use crate::{
     Errno, arch,
     mm::{
         frame::Frame,
-        shared::{self, physical, physical_mut},
+        host::{self, physical, physical_mut},
     },
     sync::WaitQueue,
 };
@@ -26,14 +26,14 @@ const SPINS: u32 = 20_000;
 const MAX_PIECES: usize = 512;
 
 fn call(op: Op, args: [u64; 6]) -> Result<usize, Errno> {
-    let slot = shared::host_call_slot();
+    let slot = host::host_call_slot();
     for (place, value) in slot.args.iter().zip(args) {
         place.store(value, Relaxed);
     }
     slot.op.store(op as u32, Relaxed);
     let request = slot.request.load(Relaxed).wrapping_add(1);
     slot.request.store(request, SeqCst);
-    if shared::control().host_spinning.load(SeqCst) != 0 {
+    if host::control().host_spinning.load(SeqCst) != 0 {
         for _ in 0..SPINS {
             if slot.done.load(Acquire) == request {
                 break;

@@ -3,7 +3,7 @@
 //! Fair by virtual run time: the runnable task that has had the least processor time, weighted by niceness, goes first. The kernel itself is
 //! not pre-empted: a task gives up the vCPU by blocking, or on the way back to user mode when its slice is over.
 
-use crate::{arch, mm::shared, sync::Mutex, task::Task, time};
+use crate::{arch, mm::host, sync::Mutex, task::Task, time};
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -288,7 +288,7 @@ pub fn run_first() -> ! {
 
 /// Nothing is runnable: gives the vCPU to the VMM until something happens, and takes note of it.
 fn wait_for_host() {
-    let control = shared::control();
+    let control = host::control();
     deadline_changed();
     if control.pending.load(core::sync::atomic::Ordering::SeqCst) == 0 && !expire() {
         control.idle.store(1, core::sync::atomic::Ordering::SeqCst);
@@ -344,5 +344,5 @@ pub fn deadline_changed() {
     } else {
         time::ns_to_tsc(deadline)
     };
-    shared::control().timer_deadline_tsc.store(ticks, Relaxed);
+    host::control().timer_deadline_tsc.store(ticks, Relaxed);
 }

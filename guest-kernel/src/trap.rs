@@ -95,13 +95,13 @@ fn before_user(frame: &mut TrapFrame) {
 }
 
 fn interrupt() {
-    shared::control().interrupt_outstanding.store(0, SeqCst);
+    host::control().interrupt_outstanding.store(0, SeqCst);
     take_host_events();
 }
 
 /// Takes the reasons for which the VMM interrupted, and acts on them.
 pub fn take_host_events() {
-    let control = shared::control();
+    let control = host::control();
     control.heartbeat.fetch_add(1, Relaxed);
     let reasons = control.pending.swap(0, SeqCst);
     sched::expire();

@@ -15,7 +15,7 @@ pub mod frame;
 mod heap;
 mod page_table;
 pub mod random;
-pub mod shared;
+pub mod host;
 pub mod space;
 mod tlb;
 pub mod user;
