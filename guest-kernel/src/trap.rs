@@ -5,7 +5,7 @@ use crate::{
     arch::TrapFrame,
     fs, hostcall,
     mm::{
-        self, shared,
+        self, host,
         space::{Access, FaultError},
     },
     sched,

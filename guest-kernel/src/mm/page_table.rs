@@ -268,6 +268,16 @@ impl PageTable {
         Some(Slot::of(table, index(addr, 2)))
     }
 
+    /// The place of a leaf for `addr`, of 2 MiB (`huge`) or 4 KiB, if its table exists.
+    pub fn place(&self, addr: u64, huge: bool) -> Option<Slot> {
+        let directory = self.directory_slot(addr)?;
+        if huge {
+            return Some(directory);
+        }
+        let entry = directory.get();
+        (entry.is_present() && !entry.is_huge()).then(|| Slot::of(entry.phys(), index(addr, 1)))
+    }
+
     /// The place in a page directory for `addr`; missing tables above it are made.
     pub fn make_directory_slot(&mut self, addr: u64) -> Result<Slot, Errno> {
         let mut table = self.root;

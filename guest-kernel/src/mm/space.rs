@@ -1,8 +1,22 @@
-//! Address spaces.
+//! Address spaces: mappings ([`vma`]) and the page tables that realise them ([`pages`]), under one lock.
+//!
+//! Operations are spread over `map` (mmap, munmap, mprotect, brk), `remap` (mremap), `advice` (madvise, mlock, mincore), and `access` (reading
+//! and writing a space from the kernel). Every operation ends in [`AddressSpace::update`], which flushes the TLB once if anything that
+//! the processor may hold was reduced.
 
-use super::MemoryObject;
-use crate::Errno;
+mod access;
+mod map;
+mod pages;
+mod vma;
+
+use super::{MemoryObject, random, tlb};
+use crate::{Errno, sync::Mutex};
+pub(super) use access::in_page;
 use alloc::{string::String, sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicU64, Ordering};
+use pages::Pages;
+use vitrine_abi::layout::{PAGE_SIZE, USER_END};
+use vma::{MAX_MAPPINGS, STACK_GUARD, Vma, VmaFlags, VmaSet};
 
 bitflags::bitflags! {
     /// Protection of a mapping.
@@ -117,83 +131,280 @@ pub struct SpaceStats {
     pub peak_resident: u64,
 }
 
+/// Resource limits that matter to an address space, soft values in bytes (getrlimit(2)).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// RLIMIT_AS.
+    pub address_space: u64,
+    /// RLIMIT_DATA.
+    pub data: u64,
+    /// RLIMIT_STACK.
+    pub stack: u64,
+    /// RLIMIT_MEMLOCK.
+    pub locked: u64,
+}
+
+impl Limits {
+    /// From a process's limits by RLIMIT number.
+    pub fn of(rlimits: &[[u64; 2]; 16]) -> Limits {
+        Limits {
+            address_space: rlimits[9][0],
+            data: rlimits[2][0],
+            stack: rlimits[3][0],
+            locked: rlimits[8][0],
+        }
+    }
+}
+
 /// A process's address space. Its last reference frees all of it.
-pub struct AddressSpace {}
+pub struct AddressSpace {
+    root: u64,
+    inner: Mutex<Inner>,
+    /// Pages present, readable without the lock.
+    resident: AtomicU64,
+}
+
+struct Inner {
+    vmas: VmaSet,
+    pages: Pages,
+    heap_start: u64,
+    heap_end: u64,
+    limits: Limits,
+    /// mlockall(MCL_FUTURE).
+    lock_future: bool,
+    /// What membarrier(2) was registered for.
+    barriers: u32,
+}
+
+/// The boot PML4: the kernel's half, and nothing below.
+static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
+
+/// Starts address spaces: `kernel_root` is the PML4 that the vCPU runs on now.
+pub(super) fn init(kernel_root: u64) {
+    KERNEL_ROOT.store(kernel_root, Ordering::Relaxed);
+    tlb::assume(kernel_root);
+}
+
+/// Loads a space; nothing is done if it is the loaded one.
+pub fn activate(space: &AddressSpace) {
+    tlb::activate(space.root);
+}
+
+/// Loads the kernel's own tables, without any user memory: for a task that gives up its space.
+pub fn activate_kernel() {
+    tlb::activate(KERNEL_ROOT.load(Ordering::Relaxed));
+}
+
+/// Where mmap starts to look, downwards, for a stack of at most `stack` bytes: at least 128 MiB below the end, less some random pages.
+fn mmap_top(stack: u64) -> u64 {
+    let gap = stack
+        .saturating_add(STACK_GUARD + (16 << 20))
+        .clamp(128 << 20, 1 << 40)
+        .next_multiple_of(PAGE_SIZE);
+    USER_END - gap - random::below(1 << 16) * PAGE_SIZE
+}
 
 impl AddressSpace {
     /// An empty one (with the kernel's half).
     pub fn new() -> Result<Arc<AddressSpace>, Errno> {
-        Err(Errno::ENOMEM)
+        let limits = Limits {
+            address_space: u64::MAX,
+            data: u64::MAX,
+            stack: 8 << 20,
+            locked: u64::MAX,
+        };
+        let pages = Pages::new(KERNEL_ROOT.load(Ordering::Relaxed))?;
+        Ok(Self::with(Inner {
+            vmas: VmaSet::new(mmap_top(limits.stack)),
+            pages,
+            heap_start: 0,
+            heap_end: 0,
+            limits,
+            lock_future: false,
+            barriers: 0,
+        }))
+    }
+
+    fn with(inner: Inner) -> Arc<AddressSpace> {
+        Arc::new(AddressSpace {
+            root: inner.pages.table.root(),
+            resident: AtomicU64::new(inner.pages.resident()),
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// Runs an operation under the lock, and ends it: one flush if due, counters published.
+    fn update<R>(&self, operation: impl FnOnce(&mut Inner) -> R) -> R {
+        let mut inner = self.inner.lock();
+        let result = operation(&mut inner);
+        inner.pages.commit();
+        (self.resident).store(inner.pages.resident(), Ordering::Relaxed);
+        result
     }
 
     /// A copy-on-write copy (fork). Flushes the TLB of this one if it is active.
     pub fn fork(&self) -> Result<Arc<AddressSpace>, Errno> {
-        Err(Errno::ENOMEM)
+        self.update(|inner| inner.fork()).map(Self::with)
     }
 
     /// Guest physical address of its PML4.
     pub fn root(&self) -> u64 {
-        0
+        self.root
     }
 
-    /// Maps; returns the address. Flushes as needed.
-    pub fn map(&self, _request: &MapRequest) -> Result<u64, Errno> {
-        Err(Errno::ENOMEM)
+    /// Bytes present, without taking the lock.
+    pub fn resident(&self) -> u64 {
+        self.resident.load(Ordering::Relaxed) * PAGE_SIZE
     }
 
-    /// munmap(2).
-    pub fn unmap(&self, _addr: u64, _len: u64) -> Result<(), Errno> {
-        Err(Errno::ENOMEM)
+    /// Sets the limits that growing operations and faults obey; before the first mapping (exec) also where mmap starts to look.
+    pub fn set_limits(&self, limits: Limits) {
+        let mut inner = self.inner.lock();
+        if inner.vmas.count() == 0 && inner.limits.stack != limits.stack {
+            inner.vmas.set_top(mmap_top(limits.stack));
+        }
+        inner.limits = limits;
     }
-
-    /// mprotect(2).
-    pub fn protect(&self, _addr: u64, _len: u64, _prot: Prot) -> Result<(), Errno> {
-        Err(Errno::ENOMEM)
-    }
-
-    /// Sets where the heap starts (exec); the break starts there.
-    pub fn set_heap_start(&self, _addr: u64) {}
 
     /// Resolves a page fault of the task, or says how it fails. Called with the space active or not.
-    pub fn fault(&self, _addr: u64, _access: Access) -> Result<(), FaultError> {
-        Err(FaultError::NotMapped)
+    pub fn fault(&self, addr: u64, access: Access) -> Result<(), FaultError> {
+        if addr >= USER_END {
+            return Err(FaultError::NotMapped);
+        }
+        self.update(|inner| inner.fault(addr & !(PAGE_SIZE - 1), access))
     }
 
-    /// Copies out of this space, active or not; faults pages in. Returns the bytes copied before the first bad address: an error only if none.
-    pub fn read(&self, _addr: u64, _buf: &mut [u8]) -> Result<usize, Errno> {
-        Err(Errno::EFAULT)
-    }
-
-    /// Copies into this space, as `read`. Breaks copy-on-write.
-    pub fn write(&self, _addr: u64, _data: &[u8]) -> Result<usize, Errno> {
-        Err(Errno::EFAULT)
-    }
-
-    /// A word identifying the physical location of a mapped byte (frame address plus offset): the key of a shared futex. Faults the page in.
-    pub fn physical(&self, _addr: u64) -> Result<u64, Errno> {
-        Err(Errno::EFAULT)
-    }
-
-    /// Atomic compare-and-exchange of an aligned u32 in this space (futex operations); returns the old value.
-    pub fn compare_exchange_u32(
-        &self,
-        _addr: u64,
-        _expected: u32,
-        _new: u32,
-    ) -> Result<u32, Errno> {
-        Err(Errno::EFAULT)
+    /// Whether membarrier(2) was registered for the commands `commands`; adds `register` first.
+    pub fn barrier_registration(&self, register: u32, commands: u32) -> bool {
+        let mut inner = self.inner.lock();
+        inner.barriers |= register;
+        inner.barriers & commands == commands
     }
 
     /// All mappings, in order.
     pub fn mappings(&self) -> Vec<MappingInfo> {
-        Vec::new()
+        let inner = self.inner.lock();
+        let info = |vma: &Vma| {
+            let (object, offset) = match &vma.backing {
+                Backing::Anonymous => (None, 0),
+                Backing::Object(object, offset) => (object.identity(), *offset),
+            };
+            MappingInfo {
+                start: vma.start,
+                end: vma.end,
+                prot: vma.prot,
+                shared: vma.is_shared(),
+                offset,
+                object,
+                name: vma.name.map(String::from),
+                resident: inner.pages.present_in(vma.start, vma.end) * PAGE_SIZE,
+            }
+        };
+        inner.vmas.iter().map(info).collect()
     }
 
     /// Totals.
     pub fn stats(&self) -> SpaceStats {
-        SpaceStats::default()
+        let inner = self.inner.lock();
+        let sum = |wanted: &dyn Fn(&Vma) -> bool| {
+            inner
+                .vmas
+                .iter()
+                .filter(|vma| wanted(vma))
+                .map(Vma::len)
+                .sum()
+        };
+        let resident = inner.pages.resident() * PAGE_SIZE;
+        SpaceStats {
+            total: inner.vmas.total(),
+            resident,
+            shared: inner.pages.object * PAGE_SIZE,
+            data: inner.vmas.data(),
+            text: sum(&|vma| vma.prot.contains(Prot::EXEC) && !vma.prot.contains(Prot::WRITE)),
+            stack: sum(&|vma| vma.flags.contains(VmaFlags::GROWS_DOWN)),
+            peak_resident: resident.max(inner.pages.peak * PAGE_SIZE),
+        }
     }
 }
 
-/// Starts address spaces.
-pub(super) fn init(_kernel_root: u64) {}
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        if tlb::active() == self.root {
+            activate_kernel();
+        }
+    }
+}
+
+impl Inner {
+    fn fork(&mut self) -> Result<Inner, Errno> {
+        let mut child = Inner {
+            vmas: VmaSet::like(&self.vmas),
+            pages: Pages::new(KERNEL_ROOT.load(Ordering::Relaxed))?,
+            heap_start: self.heap_start,
+            heap_end: self.heap_end,
+            limits: self.limits,
+            lock_future: false,
+            barriers: self.barriers,
+        };
+        // Small mappings (stack, data of the program and its libraries) are written at once by both sides:
+        // a copy costs less than two faults.
+        let mut budget = 96;
+        for vma in self.vmas.iter() {
+            if vma.flags.contains(VmaFlags::DONT_FORK) {
+                child.vmas.note_free(vma.start, vma.end);
+                continue;
+            }
+            let mut copy = vma.clone();
+            copy.flags.remove(VmaFlags::LOCKED);
+            child.vmas.add(copy);
+            if !vma.flags.contains(VmaFlags::WIPE_ON_FORK) {
+                self.pages.copy_to(&mut child.pages, vma, &mut budget)?;
+            }
+        }
+        child.pages.commit();
+        Ok(child)
+    }
+
+    fn fault(&mut self, page: u64, access: Access) -> Result<(), FaultError> {
+        if self.vmas.find(page).is_none() {
+            self.grow_stack(page)?;
+        }
+        let vma = self.vmas.find(page).ok_or(FaultError::NotMapped)?;
+        let allowed = match access {
+            Access::Read => !vma.prot.is_empty(),
+            Access::Write => vma.prot.contains(Prot::WRITE),
+            Access::Exec => vma.prot.contains(Prot::EXEC),
+        };
+        if !allowed {
+            return Err(FaultError::Permission);
+        }
+        self.pages.resolve(vma, page, access)
+    }
+
+    /// Extends the stack above `page` down to it, if there is one and its limit allows.
+    fn grow_stack(&mut self, page: u64) -> Result<(), FaultError> {
+        let none = FaultError::NotMapped;
+        let stack = self.vmas.find_or_next(page).ok_or(none)?;
+        if !stack.flags.contains(VmaFlags::GROWS_DOWN) {
+            return Err(none);
+        }
+        let (start, end) = (stack.start, stack.end);
+        let below = self.vmas.before(page).map_or(0, |vma| {
+            let gap = if vma.prot.is_empty() { 0 } else { STACK_GUARD };
+            vma.end + gap
+        });
+        let lowest = end
+            .saturating_sub(self.limits.stack)
+            .next_multiple_of(PAGE_SIZE)
+            .max(below);
+        let new_start = (page & !0xffff).max(lowest);
+        if page < new_start {
+            return Err(none);
+        }
+        if self.vmas.total().saturating_add(start - new_start) > self.limits.address_space {
+            return Err(none);
+        }
+        self.vmas.extend_down(start, new_start);
+        Ok(())
+    }
+}

@@ -25,6 +25,11 @@ pub fn active() -> u64 {
     ACTIVE.load(Ordering::Relaxed)
 }
 
+/// The vCPU was started with the page tables rooted at `root`.
+pub fn assume(root: u64) {
+    ACTIVE.store(root, Ordering::Relaxed);
+}
+
 /// Loads the page tables rooted at `root` unless they are loaded.
 pub fn activate(root: u64) {
     if active() != root {

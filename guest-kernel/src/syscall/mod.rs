@@ -3,7 +3,10 @@
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
+mod memory;
+
 use crate::{SysResult, arch::TrapFrame};
+use vitrine_abi::nr;
 
 /// A handler as the table holds it.
 pub type Handler = fn(&mut TrapFrame) -> SysResult;
@@ -96,8 +99,16 @@ impl Table {
     }
 }
 
+static TABLE: Table = {
+    let mut t = Table([None; nr::TABLE_LEN]);
+    memory::add(&mut t);
+    t
+};
+
 /// Runs the call that `frame` made; the result is for the caller to put into `rax`.
 pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
-    let _ = frame;
-    Err(crate::Errno::ENOSYS)
+    match TABLE.0.get(frame.orig_rax as usize) {
+        Some(Some(handler)) => handler(frame),
+        _ => Err(crate::Errno::ENOSYS),
+    }
 }

@@ -1,0 +1,172 @@
+//! Mapping memory: mmap, munmap, mprotect, brk, mremap, madvise and their kin. The work is done in `mm::space`; here are the checks
+//! that depend on the caller: descriptors, limits, capabilities.
+
+use super::Table;
+use crate::{
+    Errno, SysResult, call,
+    fs::File,
+    mm::{
+        frame,
+        space::{AddressSpace, Backing, Limits, MapRequest, Prot},
+    },
+    sched,
+};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use linux_raw_sys::general::{
+    MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED,
+    MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE,
+    MAP_STACK, MAP_TYPE, O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY, PROT_EXEC,
+    PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
+};
+use vitrine_abi::{layout::PAGE_SIZE, nr};
+
+/// Registers this family's handlers.
+pub const fn add(table: &mut Table) {
+    table.set(nr::MMAP, call!(mmap; 6));
+    table.set(nr::MUNMAP, call!(munmap; 2));
+    table.set(nr::MPROTECT, call!(mprotect; 3));
+    table.set(nr::BRK, call!(brk; 1));
+}
+
+/// The caller's address space, told the caller's current limits.
+fn space() -> Result<Arc<AddressSpace>, Errno> {
+    let task = sched::current();
+    let space = task.space()?;
+    space.set_limits(Limits::of(&task.process.rlimits.lock()));
+    Ok(space)
+}
+
+/// Whether a private writable mapping of this size is refused out of hand (heuristic overcommit).
+fn overcommits(len: u64) -> bool {
+    len.div_ceil(PAGE_SIZE) > frame::stats().total
+}
+
+/// mmap(2).
+pub fn mmap(addr: u64, len: u64, prot: u32, flags: u32, fd: i32, offset: u64) -> SysResult {
+    if !offset.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    let file = if flags & MAP_ANONYMOUS == 0 {
+        let file = sched::current().files()?.get(fd)?;
+        if file.flags.load(Ordering::Relaxed) & O_PATH != 0 {
+            return Err(Errno::EBADF);
+        }
+        Some(file)
+    } else {
+        None
+    };
+    if len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    if flags & MAP_HUGETLB != 0 {
+        // There is no pool of huge pages.
+        return Err(if file.is_some() {
+            Errno::EINVAL
+        } else {
+            Errno::ENOMEM
+        });
+    }
+    let pages = len.div_ceil(PAGE_SIZE);
+    if file.is_some() && (offset / PAGE_SIZE).checked_add(pages).is_none() {
+        return Err(Errno::EOVERFLOW);
+    }
+    let shared = match flags & MAP_TYPE {
+        MAP_PRIVATE => false,
+        MAP_SHARED => true,
+        MAP_SHARED_VALIDATE if file.is_some() => true,
+        _ => return Err(Errno::EINVAL),
+    };
+    let wanted = Prot::from_bits_truncate(prot);
+    let mut max_prot = Prot::all();
+    let backing = match &file {
+        Some(file) => {
+            max_prot = file_rights(file, shared, wanted)?;
+            let object = file.ops.object()?;
+            if flags & MAP_GROWSDOWN != 0 {
+                return Err(Errno::EINVAL);
+            }
+            Backing::Object(object, offset)
+        }
+        None if shared && flags & MAP_GROWSDOWN != 0 => return Err(Errno::EINVAL),
+        None => Backing::Anonymous,
+    };
+    let accounted = flags & MAP_NORESERVE == 0
+        && ((!shared && wanted.contains(Prot::WRITE)) || (shared && file.is_none()));
+    if accounted && overcommits(len) {
+        return Err(Errno::ENOMEM);
+    }
+    let space = space()?;
+    let no_replace = flags & MAP_FIXED_NOREPLACE != 0;
+    let addr = space.map(&MapRequest {
+        addr,
+        len,
+        prot: wanted,
+        shared,
+        fixed: flags & MAP_FIXED != 0 && !no_replace,
+        no_replace,
+        populate: flags & MAP_LOCKED != 0
+            || (flags & MAP_POPULATE != 0 && flags & MAP_NONBLOCK == 0),
+        grows_down: flags & MAP_GROWSDOWN != 0,
+        backing,
+        name: None,
+        max_prot,
+    })?;
+    Ok(addr as usize)
+}
+
+/// What a descriptor's access mode lets a mapping become, if it lets it be `wanted`.
+fn file_rights(file: &File, shared: bool, wanted: Prot) -> Result<Prot, Errno> {
+    let flags = file.flags.load(Ordering::Relaxed);
+    let mode = flags & O_ACCMODE;
+    if shared && wanted.contains(Prot::WRITE) && (mode == O_RDONLY || flags & O_APPEND != 0) {
+        return Err(Errno::EACCES);
+    }
+    if mode == O_WRONLY {
+        return Err(Errno::EACCES);
+    }
+    Ok(if shared && mode == O_RDONLY {
+        Prot::READ | Prot::EXEC
+    } else {
+        Prot::all()
+    })
+}
+
+/// munmap(2).
+pub fn munmap(addr: u64, len: u64) -> SysResult {
+    space()?.unmap(addr, len)?;
+    Ok(0)
+}
+
+/// mprotect(2).
+pub fn mprotect(addr: u64, len: u64, prot: u32) -> SysResult {
+    let grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+    let plain = prot & !(PROT_GROWSDOWN | PROT_GROWSUP);
+    if grows == PROT_GROWSDOWN | PROT_GROWSUP || !addr.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    if len == 0 {
+        return Ok(0);
+    }
+    let end = len
+        .checked_next_multiple_of(PAGE_SIZE)
+        .and_then(|len| addr.checked_add(len))
+        .ok_or(Errno::ENOMEM)?;
+    if plain & !(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let space = space()?;
+    let start = match grows {
+        0 => addr,
+        PROT_GROWSDOWN => space.stack_start(addr).ok_or(Errno::EINVAL)?,
+        // Nothing grows upwards on x86-64.
+        _ => return Err(Errno::EINVAL),
+    };
+    space.protect(start, end - start, Prot::from_bits_truncate(plain))?;
+    Ok(0)
+}
+
+/// brk(2).
+pub fn brk(addr: u64) -> SysResult {
+    Ok(space()?.brk(addr) as usize)
+}
