@@ -58,6 +58,15 @@ pub const USER_END: u64 = 0x0000_7fff_ffff_f000;
 /// Lowest address that mmap gives out (`vm.mmap_min_addr`).
 pub const USER_MIN: u64 = 0x1_0000;
 
+/// Offset in the TSS of the I/O permission bitmap, and the TSS's `I/O map base` word. The VMM fills in both before the kernel starts
+/// and the kernel leaves them alone: in deprivileged mode they, not IOPL (which software-virtualised KVM drops), let ring 3 use the
+/// doorbell ports; in privileged mode they let it use none.
+pub const TSS_IO_BITMAP: u64 = 0x68;
+/// Offset in the TSS of the `I/O map base` word.
+pub const TSS_IO_MAP_BASE: u64 = 0x66;
+/// The TSS's limit: its 104 bytes and a bitmap of the ports below 32, with the closing byte of ones.
+pub const TSS_LIMIT: u32 = 0x68 + 4;
+
 /// Selector of ring-0 code.
 pub const KERNEL_CS: u16 = 0x10;
 /// Selector of ring-0 data.

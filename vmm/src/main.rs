@@ -1,2 +1,83 @@
-//! The `vitrine` command.
-fn main() {}
+//! The `vitrine` command: parses the command line, calls the library, and turns results into exit codes.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use vitrine_vmm::cli::{Cli, Command};
+use vitrine_vmm::run::RunError;
+use vitrine_vmm::{End, doctor, log, run, tty};
+
+/// The sandbox itself failed.
+const OWN_FAILURE: u8 = 125;
+/// The program exists but can't be executed.
+const NOT_EXECUTABLE: u8 = 126;
+/// There is no such program.
+const NOT_FOUND: u8 = 127;
+/// A signal's number is added to this.
+const SIGNALLED: i32 = 128;
+/// `doctor` found something that keeps sandboxes from running.
+const UNHEALTHY: u8 = 1;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(2),
+            };
+        }
+    };
+    log::start(cli.verbose);
+    tty::restore_on_panic();
+    match cli.command {
+        Command::Run(options) => {
+            let result = run::run(*options);
+            tty::restore();
+            match result {
+                Ok(end) => ExitCode::from(exit_code(end)),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    ExitCode::from(match error {
+                        RunError::NotFound { .. } => NOT_FOUND,
+                        RunError::NotExecutable { .. } => NOT_EXECUTABLE,
+                        _ => OWN_FAILURE,
+                    })
+                }
+            }
+        }
+        Command::Doctor(options) => {
+            if doctor::doctor(&options) {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(UNHEALTHY)
+            }
+        }
+    }
+}
+
+/// As a shell reports a program's end.
+fn exit_code(end: End) -> u8 {
+    let code = match end {
+        End::Exited(status) if status & 0x7f == 0 => (status >> 8 & 0xff).cast_signed(),
+        End::Exited(status) => SIGNALLED + (status & 0x7f).cast_signed(),
+        End::Killed(signal) => SIGNALLED + signal,
+    };
+    u8::try_from(code).unwrap_or(OWN_FAILURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_a_shells() {
+        assert_eq!(exit_code(End::Exited(3 << 8)), 3);
+        assert_eq!(exit_code(End::Exited(9)), 137);
+        assert_eq!(exit_code(End::Exited(11 | 0x80)), 139);
+        assert_eq!(exit_code(End::Killed(15)), 143);
+    }
+}

@@ -1,0 +1,227 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::kvm::{MIN_RAM, Mode};
+
+const EXAMPLES: &str = "\
+Examples:
+  vitrine run -- ls -l /etc             run a program in a sandbox of its own
+  vitrine run --trace -- ls -l /etc     and print its system calls to standard error
+  vitrine doctor                        see what this machine can do";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  vitrine run --trace -- ls -l /etc
+  vitrine run --trace -o log.jsonl --format json -- make
+  vitrine run --mem 512M --max-processes 64 --hide ~/.ssh -- ./install.sh
+
+The program sees this machine's files read-only beneath a layer in memory: what it writes is gone when it ends.
+Exit status: the program's own; 128+N if signal N ended it; 125 if vitrine failed, 126 if the program can't be executed, 127 if there is none.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  vitrine doctor
+  vitrine doctor --json | jq .mode";
+
+/// Runs an unmodified Linux program in a micro-VM of its own and shows everything that it does.
+#[derive(Debug, Parser)]
+#[command(name = "vitrine", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Say more about what vitrine itself does (twice: everything)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a program in a sandbox
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunOptions>),
+    /// Check this machine: KVM, guest mode, processor features, jail, costs
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorOptions),
+}
+
+/// Options of `vitrine doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `vitrine run`.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// Print the program's system calls, to standard error unless -o says otherwise
+    #[arg(short, long)]
+    pub trace: bool,
+    /// Write the trace to FILE
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How the trace looks: strace's text, or one JSON object an event
+    #[arg(long, value_enum, default_value_t = Format::Strace)]
+    pub format: Format,
+    /// Never wait for the trace: a full event ring drops events, and says how many
+    #[arg(long)]
+    pub lossy: bool,
+    /// The sandbox's memory, in bytes or with a suffix K, M, G or T
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = memory_size)]
+    pub mem: u64,
+    /// Most processes and threads at once
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_processes: u32,
+    /// How the guest kernel runs: chosen by what this machine's KVM can do, or forced
+    #[arg(long, value_enum, default_value_t = GuestMode::Auto, value_name = "MODE")]
+    pub guest_mode: GuestMode,
+    /// The directory that the sandbox sees as /
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Make PATH look as if it didn't exist (may be repeated)
+    #[arg(long, value_name = "PATH")]
+    pub hide: Vec<PathBuf>,
+    /// Set a variable in the program's environment, or with NAME alone pass on the caller's (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<OsString>,
+    /// Start from an empty environment
+    #[arg(long)]
+    pub clear_env: bool,
+    /// The program's working directory (default: the caller's, or / if the sandbox has none like it)
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<PathBuf>,
+    /// Run as this user id, and group id (default: the caller's)
+    #[arg(long, value_name = "UID[:GID]", value_parser = user)]
+    pub user: Option<(u32, u32)>,
+    /// The sandbox's host name
+    #[arg(long, value_name = "NAME", default_value = "vitrine")]
+    pub hostname: String,
+    /// A name for the sandbox, for other commands
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Don't confine vitrine itself (for debugging it)
+    #[arg(long)]
+    pub no_jail: bool,
+    /// Boot this guest kernel instead of the built-in one (for developing it)
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub kernel: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// How a trace is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// strace's text
+    Strace,
+    /// One JSON object an event
+    Json,
+}
+
+/// `--guest-mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GuestMode {
+    /// Ring 0 where the KVM runs it natively, else ring 3
+    Auto,
+    /// Ring 0
+    Privileged,
+    /// Ring 3
+    Deprivileged,
+}
+
+impl GuestMode {
+    /// The mode, unless the probe is to find it.
+    pub fn forced(self) -> Option<Mode> {
+        match self {
+            GuestMode::Auto => None,
+            GuestMode::Privileged => Some(Mode::Privileged),
+            GuestMode::Deprivileged => Some(Mode::Deprivileged),
+        }
+    }
+}
+
+/// Bytes from `64M` and the like, rounded up to 2 MiB.
+fn memory_size(text: &str) -> Result<u64, String> {
+    const STEP: u64 = 2 << 20;
+    const MOST: u64 = 512 << 30;
+    let digits = text.trim_end_matches(|char: char| !char.is_ascii_digit());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        suffix => return Err(format!("unknown suffix {suffix}; use K, M, G or T")),
+    };
+    let bytes = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or("a whole number of bytes is needed, as in 512M")?;
+    if bytes < MIN_RAM {
+        return Err(format!("at least {}M are needed", MIN_RAM >> 20));
+    }
+    if bytes > MOST {
+        return Err(format!("at most {}G are possible", MOST >> 30));
+    }
+    Ok(bytes.next_multiple_of(STEP))
+}
+
+/// `UID[:GID]`; the group defaults to the user's number.
+fn user(text: &str) -> Result<(u32, u32), String> {
+    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+    let id = |text: &str| {
+        text.parse::<u32>()
+            .ok()
+            .filter(|&id| id != u32::MAX)
+            .ok_or_else(|| format!("{text} is no numeric id"))
+    };
+    Ok((id(uid)?, id(gid)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(memory_size("64M"), Ok(64 << 20));
+        assert_eq!(memory_size("2g"), Ok(2 << 30));
+        assert_eq!(memory_size("33554433"), Ok(34 << 20));
+        for bad in ["", "M", "1M", "12Q", "-5M", "99999999999G", "1.5G"] {
+            assert!(memory_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn users() {
+        assert_eq!(user("1000"), Ok((1000, 1000)));
+        assert_eq!(user("0:5"), Ok((0, 5)));
+        assert!(user("root").is_err());
+    }
+
+    #[test]
+    fn the_programs_options_are_its_own() {
+        let cli = Cli::try_parse_from(["vitrine", "run", "--trace", "ls", "-l", "--help"]).unwrap();
+        let Command::Run(options) = cli.command else {
+            panic!("not run")
+        };
+        assert!(options.trace);
+        assert_eq!(options.command, ["ls", "-l", "--help"]);
+    }
+}

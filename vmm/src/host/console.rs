@@ -1,0 +1,212 @@
+//! The caller's standard descriptors as the guest's console. Output goes through a bounded queue and a writer thread, so that a slow
+//! reader never holds up the vCPU; input is read only when the guest asks and poll(2) says that there is some.
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::stdio::{stderr, stdin, stdout};
+use vitrine_abi::boot::ConsoleFd;
+use vitrine_abi::shared::PENDING_CONSOLE_OUTPUT;
+
+use crate::bell::Bell;
+use crate::events::InputArm;
+use crate::kvm::GuestRam;
+use crate::workload::kind;
+
+/// Bytes that wait for the writer at most.
+const QUEUE: usize = 256 << 10;
+/// Most bytes taken from the guest in one call.
+const MAX_WRITE: u64 = 64 << 10;
+/// Most bytes read in one call.
+const MAX_READ: u64 = 64 << 10;
+
+/// The console.
+pub struct Console {
+    fds: [ConsoleFd; 3],
+    bell: Arc<Bell>,
+    arm: InputArm,
+    output: Mutex<Output>,
+    /// Told when the queue gets its first entry, or the end has come.
+    queued: Condvar,
+    /// Told when the queue has run empty.
+    drained: Condvar,
+}
+
+#[derive(Default)]
+struct Output {
+    queue: VecDeque<(u8, Vec<u8>)>,
+    bytes: usize,
+    /// The writer is in write(2) with what was first in the queue.
+    writing: bool,
+    /// The guest was told that there is no room.
+    starved: bool,
+    /// Nobody reads from these descriptors any more.
+    broken: [bool; 3],
+}
+
+impl Console {
+    /// For descriptors as `workload::console_fd` saw them.
+    pub fn new(fds: [ConsoleFd; 3], bell: Arc<Bell>, arm: InputArm) -> Console {
+        Console {
+            fds,
+            bell,
+            arm,
+            output: Mutex::default(),
+            queued: Condvar::new(),
+            drained: Condvar::new(),
+        }
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `Op::ConsoleWrite`.
+    pub(super) fn write(&self, ram: &GuestRam, fd: u64, buf: u64, len: u64) -> Result<u64, Errno> {
+        let index = usize::try_from(fd).map_err(|_| Errno::BADF)?;
+        let known = self.fds.get(index).ok_or(Errno::BADF)?;
+        if known.kind == kind::CLOSED || (index == 0 && known.kind != kind::TERMINAL) {
+            return Err(Errno::BADF);
+        }
+        if !ram.contains(buf, len) {
+            return Err(Errno::FAULT);
+        }
+        let mut output = self.output();
+        if output.broken[index] {
+            return Err(Errno::PIPE);
+        }
+        let room = QUEUE.saturating_sub(output.bytes) as u64;
+        let count = len.min(room).min(MAX_WRITE);
+        if count == 0 {
+            output.starved |= len > 0;
+            return Ok(0);
+        }
+        let mut bytes = vec![0; count as usize];
+        ram.read(buf, &mut bytes)?;
+        output.bytes += bytes.len();
+        match output.queue.back_mut() {
+            Some((last, waiting)) if usize::from(*last) == index => waiting.extend(bytes),
+            _ => output.queue.push_back((index as u8, bytes)),
+        }
+        let wake = output.queue.len() == 1 && !output.writing;
+        drop(output);
+        if wake {
+            self.queued.notify_one();
+        }
+        Ok(count)
+    }
+
+    /// `Op::ConsoleRead`.
+    pub(super) fn read(&self, ram: &GuestRam, buf: u64, len: u64) -> Result<u64, Errno> {
+        if self.fds[0].kind == kind::CLOSED {
+            return Err(Errno::BADF);
+        }
+        let len = len.min(MAX_READ);
+        if !ram.contains(buf, len) {
+            return Err(Errno::FAULT);
+        }
+        if len == 0 {
+            return Ok(0);
+        }
+        // A regular file is always ready. Anything else is read only when poll(2) says that read(2) won't block.
+        if self.fds[0].kind != kind::FILE && !ready(stdin(), PollFlags::IN, Some(0)) {
+            self.arm.arm();
+            return Err(Errno::AGAIN);
+        }
+        let mut bytes = vec![0; len as usize];
+        match rustix::io::read(stdin(), &mut bytes) {
+            Ok(count) => {
+                ram.write(buf, &bytes[..count])?;
+                Ok(count as u64)
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {
+                self.arm.arm();
+                Err(Errno::AGAIN)
+            }
+            // The terminal is gone: end of input, as on Linux after a hang-up.
+            Err(Errno::IO) if self.fds[0].kind == kind::TERMINAL => Ok(0),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Waits until everything accepted so far has been written, or its reader is gone.
+    pub fn flush(&self) {
+        let mut output = self.output();
+        while !output.queue.is_empty() || output.writing {
+            output = self
+                .drained
+                .wait(output)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The writer thread's body.
+pub struct Writer(pub Arc<Console>);
+
+impl Writer {
+    /// Writes what is queued, in order. Never returns; the process's end ends it.
+    pub fn run(self) -> ! {
+        let console = self.0;
+        let mut output = console.output();
+        loop {
+            let Some((fd, bytes)) = output.queue.pop_front() else {
+                output = console
+                    .queued
+                    .wait(output)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            output.writing = true;
+            let skip = output.broken[usize::from(fd)];
+            drop(output);
+            let result = if skip { Ok(()) } else { write_all(fd, &bytes) };
+            output = console.output();
+            output.writing = false;
+            output.bytes = output.bytes.saturating_sub(bytes.len());
+            if let Err(errno) = result {
+                output.broken[usize::from(fd)] = true;
+                if errno != Errno::PIPE {
+                    tracing::warn!("writing the program's output to descriptor {fd}: {errno}");
+                }
+            }
+            if output.starved && (output.bytes <= QUEUE / 2 || result.is_err()) {
+                output.starved = false;
+                console.bell.raise(PENDING_CONSOLE_OUTPUT);
+            }
+            if output.queue.is_empty() {
+                console.drained.notify_all();
+            }
+        }
+    }
+}
+
+fn write_all(fd: u8, mut bytes: &[u8]) -> Result<(), Errno> {
+    let fd = match fd {
+        0 => stdin(),
+        1 => stdout(),
+        _ => stderr(),
+    };
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            // The caller made it non-blocking.
+            Err(Errno::AGAIN) => {
+                ready(fd, PollFlags::OUT, None);
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Whether poll(2) reports anything within `seconds` (`None`: waits).
+fn ready(fd: BorrowedFd<'_>, flags: PollFlags, seconds: Option<i64>) -> bool {
+    let timeout = seconds.map(|tv_sec| Timespec { tv_sec, tv_nsec: 0 });
+    let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
+    poll(&mut fds, timeout.as_ref()).is_ok_and(|count| count > 0)
+}

@@ -1,0 +1,24 @@
+//! The VMM behind the `vitrine` command: builds a micro-VM, boots the guest kernel in it, serves its host calls, and consumes its events.
+//!
+//! The way of a run: `cli` → `run` → `kvm` (VM, probe) → `boot` (image, page tables, boot information) → `jail` → `vcpu` (run loop) with
+//! `host` (files, console), `events` (signals, ticker) and `ring` (event consumer) beside it. `unsafe` is in `kvm` only.
+#![deny(unsafe_code)]
+
+mod bell;
+mod boot;
+pub mod cli;
+pub mod doctor;
+mod events;
+mod host;
+pub mod jail;
+#[allow(unsafe_code)]
+pub mod kvm;
+pub mod log;
+mod program;
+mod ring;
+pub mod run;
+pub mod tty;
+mod vcpu;
+mod workload;
+
+pub use bell::End;

@@ -1,0 +1,372 @@
+//! `vitrine run`: puts one sandbox together, runs it to its end, and takes it down in order.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::FileType;
+use rustix::process::{Resource, Rlimit};
+use rustix::stdio::{stderr, stdin, stdout};
+use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL};
+
+use crate::bell::{Bell, End};
+use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
+use crate::cli::RunOptions;
+use crate::events::{EventError, Events};
+use crate::host::{Console, FileError, Files, Host, Writer};
+use crate::jail::{self, JailError, ThreadKind};
+use crate::kvm::{KvmError, Mode, Vm, probe};
+use crate::program::{self, Unrunnable};
+use crate::ring::{CountingSink, RingReader, Sink};
+use crate::vcpu::exit::Context;
+use crate::vcpu::{self, RunLoop};
+use crate::{tty, workload};
+
+/// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
+const HUGE_FROM: u64 = 32 << 20;
+/// Stack of the VMM's helper threads.
+const THREAD_STACK: usize = 256 << 10;
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No such program.
+    #[error("running {program}: not found; give a path, or check PATH and --root")]
+    NotFound {
+        /// As given.
+        program: String,
+    },
+    /// The program can't be executed.
+    #[error("running {program}: {reason}")]
+    NotExecutable {
+        /// As given.
+        program: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A string with a NUL.
+    #[error("running {program}: an argument or variable contains a NUL byte")]
+    Nul {
+        /// As given.
+        program: String,
+    },
+    /// The trace's file.
+    #[error("creating {}: {cause}; name another file with -o", .path.display())]
+    Output {
+        /// As given.
+        path: PathBuf,
+        /// The host's answer.
+        cause: io::Error,
+    },
+    /// Another guest kernel.
+    #[error("reading the guest kernel {}: {cause}; --kernel takes an ELF file", .path.display())]
+    Kernel {
+        /// As given.
+        path: PathBuf,
+        /// The host's answer.
+        cause: io::Error,
+    },
+    /// The working directory given.
+    #[error("--cwd {}: no such directory in the sandbox", .0.display())]
+    Cwd(PathBuf),
+    /// Files.
+    #[error(transparent)]
+    Files(#[from] FileError),
+    /// KVM.
+    #[error(transparent)]
+    Kvm(#[from] KvmError),
+    /// Boot.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// The event thread.
+    #[error(transparent)]
+    Events(#[from] EventError),
+    /// The jail.
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    /// Threads, entropy.
+    #[error("starting the sandbox: {0}; the machine may be out of memory or processes")]
+    Start(#[from] io::Error),
+    /// The guest.
+    #[error(transparent)]
+    Guest(#[from] vcpu::RunError),
+}
+
+/// Runs a sandbox to its end.
+pub fn run(options: RunOptions) -> Result<End, RunError> {
+    let umask = workload::umask();
+    let rlimits = workload::rlimits();
+    let descriptors = raise_descriptor_limit();
+    let files = Files::new(&options.root, &options.hide, descriptors)?;
+    let workload = workload(&options, &files, umask, rlimits)?;
+    let sink = options.trace.then(|| sink(&options)).transpose()?;
+
+    let other_kernel = options.kernel.as_deref().map(read_kernel).transpose()?;
+    let image = match &other_kernel {
+        Some(elf) => KernelImage::from_elf(elf),
+        None => KernelImage::embedded(),
+    };
+    let image = image.map_err(BootError::from)?;
+    let vm = Vm::new(options.mem, HUGE_FROM)?;
+    let mut vcpu = vm.vcpu()?;
+    let mode = choose_mode(&options, &mut vcpu, &vm)?;
+    let loaded = boot::load(vm.ram(), &vcpu, &image, mode, &workload)?;
+    vcpu.set_state(&loaded.cpu)?;
+    let ram = Arc::clone(vm.ram());
+
+    let events = Events::new(vcpu.tsc_khz(), vcpu.tsc_offset())?;
+    let bell = Arc::new(Bell::new(Arc::clone(&ram))?);
+    let console = Arc::new(Console::new(
+        workload.console,
+        Arc::clone(&bell),
+        events.input_arm(),
+    ));
+    let host = Arc::new(Host::new(
+        Arc::clone(&ram),
+        Arc::clone(&bell),
+        Arc::clone(&console),
+        files,
+    ));
+    let ticker = events.ticker();
+
+    // Threads start before the jail closes; each closes its own part of it behind itself.
+    let jail = jail::Jail::prepare(&options.root, !options.no_jail)?;
+    let ring = sink
+        .is_some()
+        .then(|| RingReader::new(Arc::clone(&ram), loaded.ring, RING_DATA_BYTES));
+    let consumer = match (&ring, sink) {
+        (Some(ring), Some(sink)) => {
+            let confine = jail.for_thread(ThreadKind::Ring);
+            Some(ring.start(Arc::clone(&bell), sink, confine)?)
+        }
+        _ => None,
+    };
+    {
+        let confine = jail.for_thread(ThreadKind::Events);
+        let (ram, bell) = (Arc::clone(&ram), Arc::clone(&bell));
+        spawn("events", move || {
+            confine();
+            events.run(&ram, &bell)
+        })?;
+    }
+    {
+        let confine = jail.for_thread(ThreadKind::Writer);
+        let writer = Writer(Arc::clone(&console));
+        spawn("console", move || {
+            confine();
+            writer.run()
+        })?;
+    }
+    jail.close()?;
+
+    tty::enter_raw_mode();
+    let run_loop = RunLoop {
+        vcpu,
+        ram,
+        context: Context {
+            mode,
+            kernel_text: loaded.kernel_text,
+        },
+        host,
+        bell,
+        ticker,
+        ring,
+    };
+    let result = run_loop.run();
+    // A killed sandbox doesn't wait for a reader that doesn't read.
+    if !matches!(result, Ok(End::Killed(_))) {
+        console.flush();
+    }
+    tty::restore();
+    if let Some(consumer) = consumer {
+        consumer.finish();
+    }
+    Ok(result?)
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(THREAD_STACK)
+        .spawn(body)
+        .map(drop)
+}
+
+/// Probes unless the mode is forced; even then the probe finds the TSC's offset.
+fn choose_mode(
+    options: &RunOptions,
+    vcpu: &mut crate::kvm::Vcpu,
+    vm: &Vm,
+) -> Result<Mode, KvmError> {
+    let found = probe::run(vcpu, vm.ram());
+    let mode = match (options.guest_mode.forced(), found) {
+        (None, found) => found?.mode,
+        (Some(forced), Ok(found)) => {
+            if forced != found.mode {
+                tracing::warn!(
+                    "the guest mode {} is forced, but this KVM offers {}",
+                    forced.name(),
+                    found.mode.name()
+                );
+            }
+            forced
+        }
+        (Some(forced), Err(error)) => {
+            tracing::warn!("{error}");
+            forced
+        }
+    };
+    tracing::info!("guest mode {}", mode.name());
+    Ok(mode)
+}
+
+fn read_kernel(path: &Path) -> Result<Vec<u8>, RunError> {
+    std::fs::read(path).map_err(|cause| RunError::Kernel {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+/// What takes the event records of this run.
+fn sink(options: &RunOptions) -> Result<Box<dyn Sink>, RunError> {
+    if let Some(path) = &options.output {
+        std::fs::File::create(path).map_err(|cause| RunError::Output {
+            path: path.clone(),
+            cause,
+        })?;
+    }
+    Ok(Box::new(CountingSink::default()))
+}
+
+/// Handles of the guest are descriptors of this process: allows as many as the caller's hard limit does. Returns the limit.
+fn raise_descriptor_limit() -> u64 {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = match rustix::process::setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    current.unwrap_or(1 << 20)
+}
+
+fn workload(
+    options: &RunOptions,
+    files: &Files,
+    umask: u32,
+    rlimits: [[u64; 2]; 16],
+) -> Result<Workload, RunError> {
+    let command = &options.command[0];
+    let program_name = || command.to_string_lossy().into_owned();
+    let cwd = working_directory(options, files)?;
+    let env = environment(options);
+    let path = env.iter().find_map(|variable| variable.strip_prefix(b"PATH="));
+    let program = program::find(files, command, &cwd, path).map_err(|why| match why {
+        Unrunnable::NotFound => RunError::NotFound {
+            program: program_name(),
+        },
+        Unrunnable::NotExecutable(reason) => RunError::NotExecutable {
+            program: program_name(),
+            reason,
+        },
+    })?;
+    let argv: Vec<Vec<u8>> = options
+        .command
+        .iter()
+        .map(|argument| argument.clone().into_vec())
+        .collect();
+    let mut strings = argv.iter().chain(&env);
+    if strings.any(|string| string.contains(&0)) || options.hostname.contains('\0') {
+        return Err(RunError::Nul {
+            program: program_name(),
+        });
+    }
+    let (uid, gid) = options.user.unwrap_or_else(|| {
+        (
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+        )
+    });
+    let mut flags = 0;
+    if options.trace {
+        flags |= FLAG_TRACE_ALL;
+    }
+    if options.lossy {
+        flags |= FLAG_LOSSY;
+    }
+    let mut seed = [0; 64];
+    workload::fill_random(&mut seed).map_err(io::Error::from)?;
+    Ok(Workload {
+        argv,
+        env,
+        program,
+        cwd,
+        hostname: options.hostname.clone().into_bytes(),
+        flags,
+        console: [
+            workload::console_fd(stdin()),
+            workload::console_fd(stdout()),
+            workload::console_fd(stderr()),
+        ],
+        winsize: tty::window_size().unwrap_or_default(),
+        memory_limit: 0,
+        max_tasks: options.max_processes,
+        uid,
+        gid,
+        groups: match options.user {
+            Some((_, gid)) => vec![gid],
+            None => workload::groups(),
+        },
+        umask,
+        nice: workload::nice(),
+        rlimits,
+        seed,
+    })
+}
+
+/// The directory that the program starts in.
+fn working_directory(options: &RunOptions, files: &Files) -> Result<Vec<u8>, RunError> {
+    let exists = |path: &Path| {
+        let found = files.look_at(path.as_os_str().as_bytes());
+        path.is_absolute() && found.is_ok_and(|(kind, _)| kind == FileType::Directory)
+    };
+    match &options.cwd {
+        Some(path) if exists(path) => Ok(path.clone().into_os_string().into_vec()),
+        Some(path) => Err(RunError::Cwd(path.clone())),
+        None => Ok(std::env::current_dir()
+            .ok()
+            .filter(|path| exists(path))
+            .map_or(b"/".to_vec(), |path| path.into_os_string().into_vec())),
+    }
+}
+
+/// The program's environment: the caller's unless cleared, with the variables given.
+fn environment(options: &RunOptions) -> Vec<Vec<u8>> {
+    let mut variables: Vec<(OsString, OsString)> = if options.clear_env {
+        Vec::new()
+    } else {
+        std::env::vars_os().collect()
+    };
+    for setting in &options.env {
+        let bytes = setting.as_bytes();
+        let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
+            Some(at) => (
+                OsString::from_vec(bytes[..at].to_vec()),
+                Some(OsString::from_vec(bytes[at + 1..].to_vec())),
+            ),
+            None => (setting.clone(), std::env::var_os(setting)),
+        };
+        variables.retain(|(known, _)| *known != name);
+        if let Some(value) = value {
+            variables.push((name, value));
+        }
+    }
+    variables
+        .into_iter()
+        .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
+        .collect()
+}

@@ -1,0 +1,62 @@
+//! The caller's terminal: raw mode while the sandbox runs, its size, and its restoration on every way out.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Mutex;
+
+use rustix::stdio::{stderr, stdin, stdout};
+use rustix::termios::{
+    OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+};
+
+/// The modes that the terminal had before, while it is ours.
+static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// Puts the terminal on standard input into raw mode if it is one and this process is in its foreground: then every byte,
+/// Ctrl-C among them, is for the guest's own line discipline. Does so again after a stop.
+pub fn enter_raw_mode() {
+    let terminal = stdin();
+    let foreground = tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp());
+    if !isatty(terminal) || !foreground {
+        return;
+    }
+    let Ok(mut saved) = SAVED.lock() else { return };
+    let Ok(before) = tcgetattr(terminal) else {
+        return;
+    };
+    let mut raw = before.clone();
+    raw.make_raw();
+    if tcsetattr(terminal, OptionalActions::Now, &raw).is_ok() {
+        if saved.is_none() {
+            *saved = Some(before);
+        }
+        crate::log::set_raw_terminal(true);
+    }
+}
+
+/// Gives the terminal its modes back. Harmless when they never changed.
+pub fn restore() {
+    // A panic elsewhere must not keep the terminal from being restored.
+    let mut saved = SAVED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(before) = saved.take() {
+        let _ = tcsetattr(stdin(), OptionalActions::Drain, &before);
+        crate::log::set_raw_terminal(false);
+    }
+}
+
+/// Restores the terminal before the message of a panic.
+pub fn restore_on_panic() {
+    let inner = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        restore();
+        inner(info);
+    }));
+}
+
+/// Rows, columns, and pixels of the first standard descriptor that is a terminal.
+pub fn window_size() -> Option<[u16; 4]> {
+    let terminals: [BorrowedFd<'static>; 3] = [stdin(), stdout(), stderr()];
+    terminals.into_iter().find_map(|fd| {
+        let size = tcgetwinsize(fd).ok()?;
+        Some([size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel])
+    })
+}
