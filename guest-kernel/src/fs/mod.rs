@@ -4,6 +4,10 @@
 //! - [`FileOps`] and [`File`]: an open file description.
 //! - [`FdTable`], [`FsContext`]: a process's descriptors, working directory and umask.
 
+pub mod anon;
+pub mod pipe;
+pub mod ready;
+
 use crate::{Errno, SysResult, mm::MemoryObject, sync::WaitQueue};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::any::Any;
@@ -265,6 +269,10 @@ pub trait FileOps: Send + Sync {
     fn metadata(&self) -> Result<Metadata, Errno>;
     /// Kind and text; `location` is where it was opened.
     fn describe(&self, file: &File) -> Description;
+    /// The inode of a nameless file that can be opened again through /proc/PID/fd/N (pipes).
+    fn inode(&self) -> Option<Arc<dyn Inode>> {
+        None
+    }
     /// Flags changed by F_SETFL or FIONBIO; most need nothing.
     fn flags_changed(&self, _file: &File) {}
     /// The last descriptor to this open description was closed.

@@ -3,7 +3,12 @@
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
-use crate::{SysResult, arch::TrapFrame};
+mod pipe;
+mod poll;
+mod select;
+pub mod timeout;
+
+use crate::{Errno, SysResult, arch::TrapFrame};
 
 /// A handler as the table holds it.
 pub type Handler = fn(&mut TrapFrame) -> SysResult;
@@ -98,6 +103,17 @@ impl Table {
 
 /// Runs the call that `frame` made; the result is for the caller to put into `rax`.
 pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
-    let _ = frame;
-    Err(crate::Errno::ENOSYS)
+    let number = usize::try_from(frame.orig_rax).unwrap_or(usize::MAX);
+    match TABLE.0.get(number) {
+        Some(Some(handler)) => handler(frame),
+        _ => Err(Errno::ENOSYS),
+    }
 }
+
+static TABLE: Table = {
+    let mut t = Table([None; vitrine_abi::nr::TABLE_LEN]);
+    pipe::add(&mut t);
+    poll::add(&mut t);
+    select::add(&mut t);
+    t
+};
