@@ -1,11 +1,11 @@
 //! What nameless files (pipes, sockets, eventfd and its kin) share: inode numbers, attributes, descriptions,
-//! putting a new open file into the current task's table, and kernel buffers as [`Source`] and [`Sink`].
+//! putting a new open file into the current task's table, and allocations that may fail.
 
-use super::{Description, File, FileOps, Metadata, Sink, Source, Timestamp};
-use crate::{Errno, SysResult, sched, sync::Mutex};
+use super::{Description, File, FileOps, Metadata, Timestamp};
+use crate::{Errno, SysResult, sched};
 use alloc::{format, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use linux_raw_sys::general::{O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY};
+use core::sync::atomic::{AtomicU64, Ordering};
+use linux_raw_sys::general::O_CLOEXEC;
 
 /// `st_dev` of sockets.
 pub const SOCKFS_DEV: u64 = 8;
@@ -72,19 +72,12 @@ pub fn anon_description(kind: &'static str, name: &str) -> Description {
     }
 }
 
-/// A new open file description of something without a name.
-pub fn open_file(ops: Arc<dyn FileOps>, flags: u32) -> Arc<File> {
-    Arc::new(File {
-        ops,
-        flags: AtomicU32::new(flags),
-        position: Mutex::new(0),
-        location: None,
-    })
-}
-
 /// Opens `ops` at the lowest free descriptor of the current task. Of `flags`, `O_CLOEXEC` goes to the descriptor, the rest to the description.
 pub fn install(ops: Arc<dyn FileOps>, flags: u32) -> SysResult {
-    install_file(open_file(ops, flags & !O_CLOEXEC), flags & O_CLOEXEC != 0)
+    install_file(
+        File::new_nameless(ops, flags & !O_CLOEXEC),
+        flags & O_CLOEXEC != 0,
+    )
 }
 
 /// Puts an open file at the lowest free descriptor of the current task.
@@ -117,25 +110,6 @@ pub fn file(fd: i32) -> Result<Arc<File>, Errno> {
     sched::current().files()?.get(fd)
 }
 
-impl File {
-    /// Whether calls on it must not block.
-    pub fn nonblocking(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & O_NONBLOCK != 0
-    }
-
-    /// Whether its access mode allows reading.
-    pub fn is_readable(&self) -> bool {
-        let mode = self.flags.load(Ordering::Relaxed) & O_ACCMODE;
-        mode != O_WRONLY && mode != O_ACCMODE
-    }
-
-    /// Whether its access mode allows writing.
-    pub fn is_writable(&self) -> bool {
-        let mode = self.flags.load(Ordering::Relaxed) & O_ACCMODE;
-        mode != O_RDONLY && mode != O_ACCMODE
-    }
-}
-
 /// An empty vector with room for `len` elements; `ENOMEM` where the heap has no such room.
 pub fn reserved<T>(len: usize) -> Result<Vec<T>, Errno> {
     let mut vec = Vec::new();
@@ -148,50 +122,4 @@ pub fn zeroed(len: usize) -> Result<Vec<u8>, Errno> {
     let mut vec = reserved(len)?;
     vec.resize(len, 0);
     Ok(vec)
-}
-
-/// A kernel buffer to write from.
-pub struct BytesSource<'a>(pub &'a [u8]);
-
-impl Source for BytesSource<'_> {
-    fn left(&self) -> usize {
-        self.0.len()
-    }
-
-    fn take(&mut self, buf: &mut [u8]) -> SysResult {
-        let len = buf.len().min(self.0.len());
-        let (head, tail) = self.0.split_at(len);
-        buf[..len].copy_from_slice(head);
-        self.0 = tail;
-        Ok(len)
-    }
-}
-
-/// A kernel buffer to read into: at most `limit` bytes, appended to `data`.
-pub struct BytesSink {
-    /// What was read.
-    pub data: Vec<u8>,
-    limit: usize,
-}
-
-impl BytesSink {
-    /// A sink for `limit` bytes. Callers bound `limit`.
-    pub fn new(limit: usize) -> Result<Self, Errno> {
-        Ok(Self {
-            data: reserved(limit)?,
-            limit,
-        })
-    }
-}
-
-impl Sink for BytesSink {
-    fn room(&self) -> usize {
-        self.limit - self.data.len()
-    }
-
-    fn put(&mut self, data: &[u8]) -> SysResult {
-        let len = data.len().min(self.room());
-        self.data.extend_from_slice(&data[..len]);
-        Ok(len)
-    }
 }

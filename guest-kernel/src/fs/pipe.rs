@@ -10,7 +10,7 @@ pub use buffer::PAGE;
 pub use fifo::{open_fifo, open_fifo_inode};
 
 use super::{
-    Description, File, FileOps, Inode, Metadata, PollEvents, PollTable, Sink, Source, anon,
+    Description, File, FileOps, Inode, Metadata, PollEvents, PollTable, Sink, Source, access, anon,
 };
 use crate::{
     Errno, SysResult, mm, sched, signal,
@@ -23,7 +23,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 use linux_raw_sys::{
-    general::{O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, S_IFIFO, SIGPIPE},
+    general::{CAP_SYS_RESOURCE, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, S_IFIFO, SIGPIPE},
     ioctl::FIONREAD,
 };
 
@@ -33,7 +33,6 @@ const DEFAULT_SLOTS: usize = 16;
 pub const MAX_SIZE: usize = 1 << 20;
 /// Largest capacity at all: what a program with CAP_SYS_RESOURCE may pin in the kernel's heap by one pipe.
 const MAX_PRIVILEGED_SIZE: usize = 64 << 20;
-const CAP_SYS_RESOURCE: u64 = 1 << 24;
 
 /// What both ends share.
 pub struct Pipe {
@@ -107,48 +106,14 @@ pub fn create(flags: u32) -> (Arc<File>, Arc<File>) {
         })
     };
     (
-        anon::open_file(end(true), O_RDONLY | flags & O_NONBLOCK),
-        anon::open_file(end(false), O_WRONLY | flags & (O_NONBLOCK | O_DIRECT)),
+        File::new_nameless(end(true), O_RDONLY | flags & O_NONBLOCK),
+        File::new_nameless(end(false), O_WRONLY | flags & (O_NONBLOCK | O_DIRECT)),
     )
 }
 
 /// The end that an open file is, if it is one.
 pub fn end(file: &File) -> Option<&PipeEnd> {
     file.ops.as_any().downcast_ref()
-}
-
-/// fcntl(2) `F_GETPIPE_SZ`; `EBADF` if it is not a pipe.
-pub fn capacity(file: &File) -> SysResult {
-    let end = end(file).ok_or(Errno::EBADF)?;
-    Ok(end.pipe.state.lock().buffer.capacity() * PAGE)
-}
-
-/// fcntl(2) `F_SETPIPE_SZ`: the new capacity, `size` rounded up to a power of two of pages.
-pub fn set_capacity(file: &File, size: u64) -> SysResult {
-    let end = end(file).ok_or(Errno::EBADF)?;
-    // Linux takes the argument as an unsigned int.
-    let size = (size & 0xffff_ffff) as usize;
-    if size > 1 << 31 {
-        return Err(Errno::EINVAL);
-    }
-    let size = size.max(PAGE).next_power_of_two();
-    let mut state = end.pipe.state.lock();
-    if size > state.buffer.capacity() * PAGE && size > MAX_SIZE {
-        if sched::current().credentials().cap_effective & CAP_SYS_RESOURCE == 0 {
-            return Err(Errno::EPERM);
-        }
-        if size > MAX_PRIVILEGED_SIZE {
-            return Err(Errno::ENOMEM);
-        }
-    }
-    let was_full = state.buffer.is_full();
-    state.buffer.set_capacity(size / PAGE)?;
-    let wake = was_full && !state.buffer.is_full();
-    drop(state);
-    if wake {
-        end.pipe.write_queue.wake_all();
-    }
-    Ok(size)
 }
 
 /// Sends the current task the SIGPIPE of a write that nobody can read.
@@ -374,6 +339,36 @@ impl FileOps for PipeEnd {
 
     fn metadata(&self) -> Result<Metadata, Errno> {
         Ok(self.pipe.metadata)
+    }
+
+    fn pipe_size(&self) -> SysResult {
+        Ok(self.pipe.state.lock().buffer.capacity() * PAGE)
+    }
+
+    /// The size is rounded up to a power of two of pages.
+    fn set_pipe_size(&self, bytes: u32) -> SysResult {
+        let size = bytes as usize;
+        if size > 1 << 31 {
+            return Err(Errno::EINVAL);
+        }
+        let size = size.max(PAGE).next_power_of_two();
+        let mut state = self.pipe.state.lock();
+        if size > state.buffer.capacity() * PAGE && size > MAX_SIZE {
+            if !access::capable(&sched::current().credentials(), CAP_SYS_RESOURCE) {
+                return Err(Errno::EPERM);
+            }
+            if size > MAX_PRIVILEGED_SIZE {
+                return Err(Errno::ENOMEM);
+            }
+        }
+        let was_full = state.buffer.is_full();
+        state.buffer.set_capacity(size / PAGE)?;
+        let wake = was_full && !state.buffer.is_full();
+        drop(state);
+        if wake {
+            self.pipe.write_queue.wake_all();
+        }
+        Ok(size)
     }
 
     fn describe(&self, file: &File) -> Description {

@@ -88,3 +88,18 @@ pub fn set_temporary_mask(_mask: u64) {}
 /// Puts the mask that [`set_temporary_mask`] replaced back now: the wait ended without a signal, and one that only the temporary mask lets
 /// through must stay pending.
 pub fn end_temporary_mask() {}
+
+/// Takes one pending signal of `mask` (bit signo − 1) from the task's or its process's pending signals, for signalfd and sigtimedwait.
+pub fn take_pending(_task: &Task, _mask: u64) -> Option<SigInfo> {
+    None
+}
+
+/// Signals that are pending for the task or its process, blocked ones included.
+pub fn pending_set(_task: &Task) -> u64 {
+    0
+}
+
+/// Woken when a signal becomes pending for the task or its process.
+pub fn arrival_queue(_task: &Task) -> Arc<crate::sync::WaitQueue> {
+    Arc::new(crate::sync::WaitQueue::new())
+}

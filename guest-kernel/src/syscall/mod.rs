@@ -3,6 +3,10 @@
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
+mod epoll;
+mod eventfd;
+mod inotify;
+mod pidfd;
 mod pipe;
 mod poll;
 mod select;
@@ -112,6 +116,10 @@ pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
 
 static TABLE: Table = {
     let mut t = Table([None; vitrine_abi::nr::TABLE_LEN]);
+    epoll::add(&mut t);
+    eventfd::add(&mut t);
+    inotify::add(&mut t);
+    pidfd::add(&mut t);
     pipe::add(&mut t);
     poll::add(&mut t);
     select::add(&mut t);
