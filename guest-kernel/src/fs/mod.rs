@@ -4,6 +4,19 @@
 //! - [`FileOps`] and [`File`]: an open file description.
 //! - [`FdTable`], [`FsContext`]: a process's descriptors, working directory and umask.
 
+pub mod access;
+pub mod anon;
+pub mod epoll;
+pub mod eventfd;
+pub mod inotify;
+pub mod io;
+pub mod notify;
+pub mod pidfd;
+pub mod pipe;
+pub mod ready;
+pub mod signalfd;
+pub mod timerfd;
+
 use crate::{Errno, SysResult, mm::MemoryObject, sync::WaitQueue};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::any::Any;
@@ -263,8 +276,20 @@ pub trait FileOps: Send + Sync {
     }
     /// fstat(2).
     fn metadata(&self) -> Result<Metadata, Errno>;
+    /// F_GETPIPE_SZ; `EBADF` for all but pipes.
+    fn pipe_size(&self) -> SysResult {
+        Err(Errno::EBADF)
+    }
+    /// F_SETPIPE_SZ: the new capacity.
+    fn set_pipe_size(&self, _bytes: u32) -> SysResult {
+        Err(Errno::EBADF)
+    }
     /// Kind and text; `location` is where it was opened.
     fn describe(&self, file: &File) -> Description;
+    /// The inode of a nameless file that can be opened again through /proc/PID/fd/N (pipes).
+    fn inode(&self) -> Option<Arc<dyn Inode>> {
+        None
+    }
     /// Flags changed by F_SETFL or FIONBIO; most need nothing.
     fn flags_changed(&self, _file: &File) {}
     /// The last descriptor to this open description was closed.
@@ -281,6 +306,38 @@ pub struct File {
     pub position: crate::sync::Mutex<u64>,
     /// Where it was opened; `None` for pipes, sockets and other nameless files.
     pub location: Option<Location>,
+}
+
+impl File {
+    /// An open file without a path: pipes, sockets, eventfd and so on.
+    pub fn new_nameless(ops: Arc<dyn FileOps>, flags: u32) -> Arc<File> {
+        Arc::new(File {
+            ops,
+            flags: core::sync::atomic::AtomicU32::new(flags),
+            position: crate::sync::Mutex::new(0),
+            location: None,
+        })
+    }
+
+    /// Access mode and status flags.
+    pub fn flags(&self) -> u32 {
+        self.flags.load(core::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Whether reads are allowed.
+    pub fn readable(&self) -> bool {
+        self.flags() & 3 != 1
+    }
+
+    /// Whether writes are allowed.
+    pub fn writable(&self) -> bool {
+        self.flags() & 3 != 0
+    }
+
+    /// O_NONBLOCK.
+    pub fn nonblocking(&self) -> bool {
+        self.flags() & linux_raw_sys::general::O_NONBLOCK != 0
+    }
 }
 
 /// A process's descriptors.

@@ -80,3 +80,26 @@ pub fn has_work(_task: &Task) -> bool {
 /// On the way back to user mode: takes pending signals: stops, kills, or sets up a handler's frame; restarts or fails an interrupted
 /// system call (`frame.orig_rax` is its number, `frame.rax` the negated internal errno `ERESTART*`).
 pub fn deliver(_frame: &mut TrapFrame) {}
+
+/// Replaces the current task's signal mask for the rest of this system call: the old one comes back when a handler's frame is set up (it is the
+/// mask that the frame saves) or on the way back to user mode. SIGKILL and SIGSTOP cannot be blocked.
+pub fn set_temporary_mask(_mask: u64) {}
+
+/// Puts the mask that [`set_temporary_mask`] replaced back now: the wait ended without a signal, and one that only the temporary mask lets
+/// through must stay pending.
+pub fn end_temporary_mask() {}
+
+/// Takes one pending signal of `mask` (bit signo − 1) from the task's or its process's pending signals, for signalfd and sigtimedwait.
+pub fn take_pending(_task: &Task, _mask: u64) -> Option<SigInfo> {
+    None
+}
+
+/// Signals that are pending for the task or its process, blocked ones included.
+pub fn pending_set(_task: &Task) -> u64 {
+    0
+}
+
+/// Woken when a signal becomes pending for the task or its process.
+pub fn arrival_queue(_task: &Task) -> Arc<crate::sync::WaitQueue> {
+    Arc::new(crate::sync::WaitQueue::new())
+}

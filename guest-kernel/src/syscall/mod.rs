@@ -1,11 +1,20 @@
-//! System calls: the entry, the dispatch table, and one file a family.
+//! System calls: the dispatch table, and one file a family.
 //!
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
+mod epoll;
+mod eventfd;
+mod inotify;
 mod memory;
+mod pidfd;
+mod pipe;
+mod poll;
+mod select;
+pub mod timeout;
 
-use crate::{SysResult, arch::TrapFrame};
+use crate::{Errno, SysResult, arch::TrapFrame};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vitrine_abi::nr;
 
 /// A handler as the table holds it.
@@ -101,14 +110,37 @@ impl Table {
 
 static TABLE: Table = {
     let mut t = Table([None; nr::TABLE_LEN]);
+    epoll::add(&mut t);
+    eventfd::add(&mut t);
+    inotify::add(&mut t);
     memory::add(&mut t);
+    pidfd::add(&mut t);
+    pipe::add(&mut t);
+    poll::add(&mut t);
+    select::add(&mut t);
     t
 };
 
 /// Runs the call that `frame` made; the result is for the caller to put into `rax`.
 pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
-    match TABLE.0.get(frame.orig_rax as usize) {
+    // As on Linux, the number is the lower half of RAX.
+    let number = frame.orig_rax as u32 as usize;
+    match TABLE.0.get(number) {
         Some(Some(handler)) => handler(frame),
-        _ => Err(crate::Errno::ENOSYS),
+        _ => unimplemented(number),
     }
+}
+
+/// ENOSYS, reported the first time for each number that Linux has.
+#[cold]
+fn unimplemented(number: usize) -> SysResult {
+    static REPORTED: [AtomicU64; nr::TABLE_LEN.div_ceil(64)] = [const { AtomicU64::new(0) }; nr::TABLE_LEN.div_ceil(64)];
+    if let Some(word) = REPORTED.get(number / 64) {
+        let bit = 1 << (number % 64);
+        if word.fetch_or(bit, Relaxed) & bit == 0 {
+            let name = vitrine_abi::syscall::by_number(number as u64).map_or("?", |call| call.name);
+            crate::warn!("system call {name} ({number}) is not implemented: the program gets ENOSYS");
+        }
+    }
+    Err(Errno::ENOSYS)
 }

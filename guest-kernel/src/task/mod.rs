@@ -73,6 +73,8 @@ pub struct Process {
     pub start_ns: u64,
     /// Woken when a child changes state, for wait4 and waitid.
     pub child_event: WaitQueue,
+    /// Woken when it has become a zombie, for pidfds.
+    pub exit_event: Arc<WaitQueue>,
     /// Interval timers, POSIX timers, times of waited-for children.
     pub timers: ProcessTimers,
 }

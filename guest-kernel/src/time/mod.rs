@@ -1,5 +1,7 @@
 //! Clocks and timers.
 
+pub mod timer;
+
 /// CLOCK_MONOTONIC, nanoseconds.
 pub fn monotonic_ns() -> u64 {
     0

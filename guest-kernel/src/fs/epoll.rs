@@ -1,0 +1,362 @@
+//! epoll(7): an instance, its interest list, and what is ready in it.
+//!
+//! An entry holds its file weakly, so that closing the last descriptor ends it, and remembers the sum of its files' wait
+//! queues' generations when it was last reported: that sum changing is the edge of edge-triggered mode. Readiness is found by
+//! looking at the entries, round robin, which needs no callbacks in wait queues.
+
+use super::{Description, File, FileOps, Metadata, PollEvents, PollTable, anon};
+use crate::{Errno, sync::Mutex, sync::WaitQueue};
+use alloc::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+    vec::Vec,
+};
+use core::any::Any;
+use linux_raw_sys::general::{EPOLLET, EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLLWAKEUP};
+
+/// Entries of one instance at most; Linux bounds them by memory.
+const MAX_ENTRIES: usize = 1 << 20;
+/// Depth of instances watching instances at most.
+const MAX_NESTING: usize = 4;
+/// Bits of an entry's events that are modes rather than events.
+const MODES: u32 = EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE;
+/// Events that are always reported.
+const ALWAYS: u32 = PollEvents::ERR.union(PollEvents::HUP).bits();
+
+/// All instances: nesting is judged on the whole graph.
+static INSTANCES: Mutex<Vec<Weak<Epoll>>> = Mutex::new(Vec::new());
+
+/// What identifies an entry: descriptor number and open file description.
+type EntryKey = (i32, *const File);
+
+/// An instance.
+pub struct Epoll {
+    list: Mutex<List>,
+    /// Woken when the interest list changes, for those who wait.
+    changed: Arc<WaitQueue>,
+}
+
+#[derive(Default)]
+struct List {
+    /// By the order in which they were added.
+    entries: BTreeMap<u64, Entry>,
+    index: BTreeMap<(i32, usize), u64>,
+    next_sequence: u64,
+    /// Where the next look starts: after the last entry reported when not all could be.
+    start: u64,
+}
+
+struct Entry {
+    file: Weak<File>,
+    fd: i32,
+    events: u32,
+    data: u64,
+    /// Generations when last reported; `None`: report if ready, whatever they are.
+    seen: Option<u64>,
+}
+
+/// One event to report.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// `EPOLL*` bits.
+    pub events: u32,
+    /// The program's word.
+    pub data: u64,
+}
+
+impl Entry {
+    /// What is ready of it now, if there is anything to report; and the generations. Adds its queues to `table`.
+    fn look(&self, file: &File, table: &mut PollTable) -> (u32, Option<u64>) {
+        let wanted = self.events & !MODES;
+        if wanted == 0 {
+            return (0, self.seen);
+        }
+        let first = table.queues.len();
+        let events = file.ops.poll(file, table).bits() & wanted;
+        if self.events & EPOLLET == 0 {
+            return (events, None);
+        }
+        let stamp = generations(&table.queues[first..]);
+        if self.seen == Some(stamp) {
+            return (0, self.seen);
+        }
+        // The look and the stamp must be of one moment: a wake-up in between would be lost.
+        let mut again = PollTable::default();
+        let events = file.ops.poll(file, &mut again).bits() & wanted;
+        (events, Some(stamp))
+    }
+}
+
+/// A number that changes when one of the queues is woken, or they are other queues.
+fn generations(queues: &[Arc<WaitQueue>]) -> u64 {
+    queues.iter().fold(0, |sum: u64, queue| {
+        let place = Arc::as_ptr(queue) as usize as u64;
+        sum.rotate_left(7)
+            .wrapping_add(place.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .wrapping_add(queue.generation())
+    })
+}
+
+impl List {
+    fn key(fd: i32, file: *const File) -> (i32, usize) {
+        (fd, file as usize)
+    }
+
+    fn remove(&mut self, sequence: u64) {
+        if let Some(entry) = self.entries.remove(&sequence) {
+            self.index.remove(&Self::key(entry.fd, entry.file.as_ptr()));
+        }
+    }
+
+    fn find(&mut self, (fd, file): EntryKey) -> Option<u64> {
+        self.index.get(&Self::key(fd, file)).copied()
+    }
+
+    /// Looks at the entries until `each` has enough (returns false), dropping those whose file is closed.
+    fn scan(
+        &mut self,
+        table: &mut PollTable,
+        mut each: impl FnMut(&mut Entry, u32, Option<u64>) -> bool,
+    ) {
+        let mut closed = Vec::new();
+        let (before, after) = (0..self.start, self.start..);
+        let order: Vec<u64> = if self.start == 0 {
+            Vec::new()
+        } else {
+            let late = self.entries.range(after).map(|(sequence, _)| *sequence);
+            late.chain(self.entries.range(before).map(|(sequence, _)| *sequence))
+                .collect()
+        };
+        let mut visit = |sequence: u64, entry: &mut Entry| {
+            let Some(file) = entry.file.upgrade() else {
+                closed.push(sequence);
+                return true;
+            };
+            let (events, stamp) = entry.look(&file, table);
+            each(entry, events, stamp)
+        };
+        if order.is_empty() {
+            for (sequence, entry) in &mut self.entries {
+                if !visit(*sequence, entry) {
+                    break;
+                }
+            }
+        } else {
+            for sequence in order {
+                if let Some(entry) = self.entries.get_mut(&sequence) {
+                    if !visit(sequence, entry) {
+                        break;
+                    }
+                }
+            }
+        }
+        for sequence in closed {
+            self.remove(sequence);
+        }
+    }
+}
+
+impl Epoll {
+    /// An instance without entries.
+    pub fn new() -> Arc<Self> {
+        let epoll = Arc::new(Self {
+            list: Mutex::new(List::default()),
+            changed: Arc::new(WaitQueue::new()),
+        });
+        let mut instances = INSTANCES.lock();
+        instances.retain(|instance| instance.strong_count() > 0);
+        instances.push(Arc::downgrade(&epoll));
+        epoll
+    }
+
+    /// The instance that an open file is, if it is one.
+    pub fn of(file: &File) -> Option<&Epoll> {
+        file.ops.as_any().downcast_ref()
+    }
+
+    /// EPOLL_CTL_ADD; `EEXIST`, `ELOOP`, `ENOSPC`.
+    pub fn add(&self, fd: i32, file: &Arc<File>, events: u32, data: u64) -> Result<(), Errno> {
+        if let Some(inner) = Epoll::of(file) {
+            self.check_nesting(inner)?;
+        }
+        {
+            let mut list = self.list.lock();
+            let key = List::key(fd, Arc::as_ptr(file));
+            if list.index.contains_key(&key) {
+                return Err(Errno::EEXIST);
+            }
+            if list.entries.len() >= MAX_ENTRIES {
+                return Err(Errno::ENOSPC);
+            }
+            list.next_sequence += 1;
+            let sequence = list.next_sequence;
+            list.index.insert(key, sequence);
+            list.entries.insert(
+                sequence,
+                Entry {
+                    file: Arc::downgrade(file),
+                    fd,
+                    events: events | ALWAYS,
+                    data,
+                    seen: None,
+                },
+            );
+        }
+        self.changed.wake_all();
+        Ok(())
+    }
+
+    /// EPOLL_CTL_MOD; `ENOENT`, `EINVAL` for an exclusive entry.
+    pub fn modify(&self, fd: i32, file: &Arc<File>, events: u32, data: u64) -> Result<(), Errno> {
+        {
+            let mut list = self.list.lock();
+            let sequence = list.find((fd, Arc::as_ptr(file))).ok_or(Errno::ENOENT)?;
+            let entry = list.entries.get_mut(&sequence).ok_or(Errno::ENOENT)?;
+            if entry.events & EPOLLEXCLUSIVE != 0 {
+                return Err(Errno::EINVAL);
+            }
+            entry.events = events | ALWAYS;
+            entry.data = data;
+            entry.seen = None;
+        }
+        self.changed.wake_all();
+        Ok(())
+    }
+
+    /// EPOLL_CTL_DEL; `ENOENT`.
+    pub fn delete(&self, fd: i32, file: &Arc<File>) -> Result<(), Errno> {
+        let mut list = self.list.lock();
+        let sequence = list.find((fd, Arc::as_ptr(file))).ok_or(Errno::ENOENT)?;
+        list.remove(sequence);
+        drop(list);
+        self.changed.wake_all();
+        Ok(())
+    }
+
+    /// Takes up to `max` ready events; `None` if there are none. Adds the queues to wait on to `table`.
+    pub fn collect(&self, max: usize, table: &mut PollTable) -> Option<Vec<Ready>> {
+        table.add(&self.changed);
+        let mut ready = Vec::new();
+        let mut list = self.list.lock();
+        let mut stopped_at = None;
+        list.scan(table, |entry, events, stamp| {
+            entry.seen = stamp;
+            if events != 0 {
+                ready.push(Ready {
+                    events,
+                    data: entry.data,
+                });
+                if entry.events & EPOLLONESHOT != 0 {
+                    entry.events &= MODES;
+                }
+            }
+            if ready.len() < max {
+                return true;
+            }
+            stopped_at = Some((entry.fd, entry.file.as_ptr()));
+            false
+        });
+        list.start = match stopped_at.and_then(|key| list.find(key)) {
+            Some(sequence) => sequence + 1,
+            None => 0,
+        };
+        (!ready.is_empty()).then_some(ready)
+    }
+
+    /// Fails with `ELOOP` if watching `inner` would make a circle or nest too deep.
+    fn check_nesting(&self, inner: &Epoll) -> Result<(), Errno> {
+        let instances: Vec<Arc<Epoll>> =
+            INSTANCES.lock().iter().filter_map(Weak::upgrade).collect();
+        // Edges as pairs of places in `instances`: outer, inner.
+        let mut edges = Vec::new();
+        for (outer, instance) in instances.iter().enumerate() {
+            for file in instance.nested() {
+                let place = Epoll::of(&file)
+                    .and_then(|inner| instances.iter().position(|i| core::ptr::eq(&**i, inner)));
+                edges.extend(place.map(|place| (outer, place)));
+            }
+        }
+        let place = |epoll: &Epoll| instances.iter().position(|i| core::ptr::eq(&**i, epoll));
+        let (Some(top), Some(bottom)) = (place(self), place(inner)) else {
+            return Err(Errno::EINVAL);
+        };
+        let below = depth(&edges, bottom, Some(top), false)?;
+        let above = depth(&edges, top, None, true)?;
+        if below + above + 1 > MAX_NESTING {
+            return Err(Errno::ELOOP);
+        }
+        Ok(())
+    }
+
+    /// The instances among its entries.
+    fn nested(&self) -> Vec<Arc<File>> {
+        let list = self.list.lock();
+        let files = list
+            .entries
+            .values()
+            .filter_map(|entry| entry.file.upgrade());
+        files.filter(|file| Epoll::of(file).is_some()).collect()
+    }
+}
+
+/// Length of the longest path from `from` along `edges` (against them if `up`); `ELOOP` if it meets `forbidden` or exceeds the limit.
+fn depth(
+    edges: &[(usize, usize)],
+    from: usize,
+    forbidden: Option<usize>,
+    up: bool,
+) -> Result<usize, Errno> {
+    let mut level = alloc::vec![from];
+    for steps in 0..=MAX_NESTING {
+        if forbidden.is_some_and(|node| level.contains(&node)) {
+            return Err(Errno::ELOOP);
+        }
+        let mut next: Vec<usize> = edges
+            .iter()
+            .map(|(outer, inner)| {
+                if up {
+                    (*inner, *outer)
+                } else {
+                    (*outer, *inner)
+                }
+            })
+            .filter(|(from, _)| level.contains(from))
+            .map(|(_, to)| to)
+            .collect();
+        next.sort_unstable();
+        next.dedup();
+        if next.is_empty() {
+            return Ok(steps);
+        }
+        level = next;
+    }
+    Err(Errno::ELOOP)
+}
+
+impl FileOps for Epoll {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn poll(&self, _file: &File, table: &mut PollTable) -> PollEvents {
+        table.add(&self.changed);
+        let mut ready = false;
+        self.list.lock().scan(table, |_, events, _| {
+            ready |= events != 0;
+            true
+        });
+        if ready {
+            PollEvents::IN | PollEvents::RDNORM
+        } else {
+            PollEvents::empty()
+        }
+    }
+
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        Ok(anon::anon_metadata())
+    }
+
+    fn describe(&self, _file: &File) -> Description {
+        anon::anon_description("epoll", "eventpoll")
+    }
+}
