@@ -37,8 +37,6 @@ impl Write for PanicText {
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut text = PanicText(0);
     let _ = write!(text, "{info}");
-    mm::host::control()
-        .panic_len
-        .store(text.0 as u32, Relaxed);
+    mm::host::control().panic_len.store(text.0 as u32, Relaxed);
     arch::doorbell::panic()
 }

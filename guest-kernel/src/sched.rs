@@ -3,7 +3,13 @@
 //! Fair by virtual run time: the runnable task that has had the least processor time, weighted by niceness, goes first. The kernel itself is
 //! not pre-empted: a task gives up the vCPU by blocking, or on the way back to user mode when its slice is over.
 
-use crate::{arch, mm::host, sync::Mutex, task::Task, time};
+use crate::{
+    arch,
+    mm::{host, space},
+    sync::Mutex,
+    task::Task,
+    time,
+};
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -244,6 +250,14 @@ fn schedule(task: &Arc<Task>) {
     }
 }
 
+/// Loads the address space of a task that is to run.
+fn activate(task: &Task) {
+    match task.space.lock().as_ref() {
+        Some(space) => space::activate(space),
+        None => space::activate_kernel(),
+    }
+}
+
 fn run(task: &Arc<Task>, next: Arc<Task>) {
     let now = time::monotonic_ns();
     next.sched.switched_in.store(now, Relaxed);
@@ -256,7 +270,7 @@ fn run(task: &Arc<Task>, next: Arc<Task>) {
     if Arc::ptr_eq(task, &next) {
         return;
     }
-    crate::mm::space::activate_for(&next);
+    activate(&next);
     let from = task.thread.handle();
     let to = next.thread.handle();
     let old = arch::set_current(next);
@@ -280,7 +294,7 @@ pub fn run_first() -> ! {
     next.sched.queued.store(false, Relaxed);
     let now = time::monotonic_ns();
     next.sched.switched_in.store(now, Relaxed);
-    crate::mm::space::activate_for(&next);
+    activate(&next);
     let to = next.thread.handle();
     arch::set_current(next);
     arch::switch_first(to)

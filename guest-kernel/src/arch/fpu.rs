@@ -4,7 +4,10 @@
 //! while a task is in the kernel.
 
 use super::TrapFrame;
-use crate::{Errno, mm::frame::{Contiguous, alloc_contiguous}};
+use crate::{
+    Errno,
+    mm::frame::{Contiguous, alloc_contiguous},
+};
 use alloc::vec::Vec;
 use core::{
     arch::{asm, x86_64::__cpuid_count},
@@ -60,7 +63,9 @@ impl XsaveArea {
     /// A new area with the initial state, or with what is in the registers now.
     pub(super) fn new(inherit: bool) -> Result<XsaveArea, Errno> {
         let pages = xsave_size().div_ceil(4096);
-        let area = XsaveArea(alloc_contiguous(pages.next_power_of_two().trailing_zeros() as usize)?);
+        let area = XsaveArea(alloc_contiguous(
+            pages.next_power_of_two().trailing_zeros() as usize,
+        )?);
         // SAFETY: the block is at least `xsave_size` bytes and ours.
         unsafe { core::ptr::write_bytes(area.0.ptr(), 0, xsave_size()) };
         if inherit {
@@ -117,9 +122,7 @@ pub fn extended_state(frame: &TrapFrame) -> Vec<u8> {
         area.save();
         let mut bytes = Vec::with_capacity(xsave_size());
         // SAFETY: the area has `xsave_size` initialised bytes (frames are zeroed, XSAVE wrote the rest).
-        bytes.extend_from_slice(unsafe {
-            core::slice::from_raw_parts(area.0.ptr(), xsave_size())
-        });
+        bytes.extend_from_slice(unsafe { core::slice::from_raw_parts(area.0.ptr(), xsave_size()) });
         for (n, register) in frame.xmm.iter().enumerate() {
             bytes[XMM_OFFSET + 16 * n..][..16].copy_from_slice(&register.to_le_bytes());
         }
@@ -162,9 +165,7 @@ pub fn set_extended_state(frame: &mut TrapFrame, state: &[u8]) -> Result<(), Err
     super::percpu::with_current(|task| {
         let area = task.thread.xsave();
         // SAFETY: the area has `xsave_size` bytes and is this thread's own.
-        unsafe {
-            core::ptr::copy_nonoverlapping(clean.as_ptr(), area.0.ptr(), clean.len())
-        };
+        unsafe { core::ptr::copy_nonoverlapping(clean.as_ptr(), area.0.ptr(), clean.len()) };
         area.restore();
     });
     Ok(())

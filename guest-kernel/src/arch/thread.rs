@@ -5,7 +5,10 @@ use super::{
     frame::{FRAME_BYTES, TrapFrame},
     percpu,
 };
-use crate::{Errno, mm::frame::{Contiguous, alloc_contiguous}};
+use crate::{
+    Errno,
+    mm::frame::{Contiguous, alloc_contiguous},
+};
 use core::{
     arch::{asm, global_asm},
     sync::atomic::{AtomicU64, Ordering::Relaxed},

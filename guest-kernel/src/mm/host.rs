@@ -100,7 +100,10 @@ impl SharedRegion {
 
     /// Copies `data` to `offset`; nothing happens if it doesn't fit.
     pub fn write(&self, offset: usize, data: &[u8]) {
-        if offset.checked_add(data.len()).is_none_or(|end| end > self.len) {
+        if offset
+            .checked_add(data.len())
+            .is_none_or(|end| end > self.len)
+        {
             return;
         }
         // SAFETY: the destination is inside the region, as just checked, and no Rust reference to it exists.
@@ -109,10 +112,15 @@ impl SharedRegion {
 
     /// Copies out from `offset`; `buf` is unchanged if that is outside.
     pub fn read(&self, offset: usize, buf: &mut [u8]) {
-        if offset.checked_add(buf.len()).is_none_or(|end| end > self.len) {
+        if offset
+            .checked_add(buf.len())
+            .is_none_or(|end| end > self.len)
+        {
             return;
         }
         // SAFETY: the source is inside the region, as just checked.
-        unsafe { core::ptr::copy_nonoverlapping(self.base.add(offset), buf.as_mut_ptr(), buf.len()) }
+        unsafe {
+            core::ptr::copy_nonoverlapping(self.base.add(offset), buf.as_mut_ptr(), buf.len())
+        }
     }
 }
