@@ -1,6 +1,7 @@
 //! Memory: physical frames, the kernel heap, page tables, address spaces, and copying to and from user memory.
 //!
 //! - [`frame`]: reference-counted physical frames.
+//! - [`shared`]: memory shared with the VMM: control page, host-call slots, event ring.
 //! - [`space`]: an address space (VMAs and page tables), faults, mmap and its kin.
 //! - [`user`]: typed copies to and from the current task's memory.
 //!
@@ -8,6 +9,7 @@
 
 pub mod frame;
 mod heap;
+pub mod shared;
 pub mod space;
 pub mod user;
 
