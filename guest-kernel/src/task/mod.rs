@@ -43,6 +43,8 @@ pub struct Task {
     pub robust_list: AtomicU64,
     /// Processor time used.
     pub times: TaskTimes,
+    /// The system call that it is in, if that is traced.
+    pub trace: crate::trace::TaskTrace,
 }
 
 /// A thread group: what a pid names.

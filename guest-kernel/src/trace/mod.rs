@@ -1,1 +1,85 @@
 //! The watching half of the system-call gate: armed calls, capture, records in the event ring.
+//!
+//! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`traced_dispatch`] or `syscall::dispatch`.
+//! - [`gate`]: a traced call: capture what goes in, run, capture what comes out, write the record.
+//! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
+//! - [`ring`]: the writer's side of the event ring.
+//! - [`emit`]: records that are not about calls: fork, exec, exit, signals.
+//!
+//! The format is `vitrine_abi::event`; its reader is `vitrine-introspect`.
+
+mod capture;
+mod emit;
+mod gate;
+mod ring;
+
+pub use emit::{comm_changed, exec, exited, process_forked, signal, unimplemented};
+pub use gate::{TaskTrace, captured_path, on_block, traced_dispatch};
+
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use vitrine_abi::{
+    boot::{self, BootInfo},
+    nr::TABLE_LEN,
+};
+
+/// One byte a call number, not 0: the call is watched. The last one stands for all numbers past the table.
+pub static ARMED: [AtomicU8; TABLE_LEN + 1] = [const { AtomicU8::new(0) }; TABLE_LEN + 1];
+
+/// Whether events other than calls (fork, exec, exit, signals) are recorded.
+static EVENTS: AtomicBool = AtomicBool::new(false);
+
+/// How much is captured.
+pub struct Limits {
+    /// Bytes of a buffer's contents.
+    pub buffer: AtomicU32,
+    /// Bytes of each string of an array, and of strings that aren't paths.
+    pub string: AtomicU32,
+    /// Whether descriptors are described.
+    pub descriptors: AtomicBool,
+}
+
+/// The limits in force.
+pub static LIMITS: Limits = Limits {
+    buffer: AtomicU32::new(64),
+    string: AtomicU32::new(256),
+    descriptors: AtomicBool::new(true),
+};
+
+/// Whether call `nr` is watched.
+#[inline]
+pub fn armed(nr: u64) -> bool {
+    let index = nr.min(TABLE_LEN as u64) as usize;
+    ARMED
+        .get(index)
+        .is_some_and(|byte| byte.load(Ordering::Relaxed) != 0)
+}
+
+/// Watches all calls, or none.
+pub fn arm_all(on: bool) {
+    for byte in &ARMED {
+        byte.store(on as u8, Ordering::Relaxed);
+    }
+    EVENTS.store(on, Ordering::Relaxed);
+}
+
+/// Whether events other than calls are recorded: one load.
+#[inline]
+fn events_on() -> bool {
+    EVENTS.load(Ordering::Relaxed)
+}
+
+/// Sets up the ring and arms the calls as the boot information says. Needs the direct map, and the clocks for the first record.
+pub fn init(boot: &BootInfo) {
+    let lossy = boot.flags & boot::FLAG_LOSSY != 0;
+    if !ring::init(boot.ring, boot.ram_bytes, lossy) {
+        return;
+    }
+    emit::set_frequency(boot.tsc_khz);
+    emit::clock();
+    arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
+}
+
+/// The clocks were set (clock_settime): later records mean other wall-clock times.
+pub fn clocks_changed() {
+    emit::clock();
+}

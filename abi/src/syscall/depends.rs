@@ -1,0 +1,252 @@
+//! Arguments whose kind depends on other arguments: `fcntl` by command, `ioctl` by request, `futex` and `prctl` by operation, `open`'s mode.
+
+use super::kinds::{ArgKind, Dir, RetKind, Set, StructKind};
+use crate::nr;
+use ArgKind::*;
+
+const O_CREAT: u64 = 0o100;
+const O_TMPFILE: u64 = 0o20_000_000;
+const CLONE_SETTLS: u64 = 0x0008_0000;
+const CLONE_PARENT_SETTID: u64 = 0x0010_0000;
+const CLONE_CHILD_CLEARTID: u64 = 0x0020_0000;
+const CLONE_CHILD_SETTID: u64 = 0x0100_0000;
+const CLONE_PIDFD: u64 = 0x1000;
+
+/// The kind of argument `index` of call `nr`.
+pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
+    match nr {
+        nr::OPEN => mode_if_created(args[1]),
+        nr::OPENAT => mode_if_created(args[2]),
+        nr::MQ_OPEN => match (args[1] & O_CREAT != 0, index) {
+            (true, 2) => Mode,
+            (true, _) => Struct(StructKind::MqAttr, Dir::In),
+            (false, _) => Unused,
+        },
+        nr::MKNOD => dev_if_device(args[1]),
+        nr::MKNODAT => dev_if_device(args[2]),
+        nr::MMAP => {
+            if args[5] == 0 {
+                Int
+            } else {
+                Hex
+            }
+        }
+        nr::MREMAP => {
+            if args[3] & 6 != 0 {
+                Pointer
+            } else {
+                Unused
+            }
+        }
+        nr::IOCTL => ioctl(args[1] as u32),
+        nr::FCNTL => fcntl(args[1] as u32),
+        nr::FUTEX => futex(args[1] as u32, index),
+        nr::PRCTL => prctl(args[0] as u32, index),
+        nr::ARCH_PRCTL => match args[0] as u32 {
+            0x1003 | 0x1004 => Struct(StructKind::Pointer, Dir::Out),
+            0x1011 => Unused,
+            _ => Pointer,
+        },
+        nr::CLONE => {
+            let used = match index {
+                2 => CLONE_PARENT_SETTID | CLONE_PIDFD,
+                3 => CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+                _ => CLONE_SETTLS,
+            };
+            match (args[0] & used != 0, index) {
+                (false, _) => Unused,
+                (true, 2) => Struct(StructKind::Int, Dir::Out),
+                (true, _) => Pointer,
+            }
+        }
+        nr::EPOLL_CTL => match args[1] as u32 {
+            2 => Pointer,
+            _ => Struct(StructKind::EpollEvent, Dir::In),
+        },
+        nr::SOCKET => match args[0] as u32 {
+            2 | 10 => Enum(Set::IpProto),
+            17 => Hex32,
+            _ => Int,
+        },
+        nr::SETSOCKOPT => sockopt(args, index, Dir::In),
+        nr::GETSOCKOPT => sockopt(args, index, Dir::Out),
+        nr::SECCOMP => match (args[0] as u32, index) {
+            (1, 1) => Flags(Set::SeccompFlags),
+            (1, _) => Struct(StructKind::SockFprog, Dir::In),
+            (2, 1) => Hex32,
+            (2, _) => Struct(StructKind::Uint, Dir::In),
+            (_, 1) => Hex32,
+            _ => Pointer,
+        },
+        nr::PTRACE => match args[0] as u32 {
+            7 | 8 | 9 | 17 | 24 | 31 | 32 => Signal,
+            _ => Pointer,
+        },
+        nr::REBOOT => match args[2] as u32 {
+            0xa1b2_c3d4 => Str,
+            _ => Unused,
+        },
+        _ => Hex,
+    }
+}
+
+/// What call `nr` returns.
+pub(super) fn resolve_ret(nr: usize, args: &[u64; 6]) -> RetKind {
+    match nr {
+        nr::FCNTL => match args[1] as u32 {
+            0 | 1030 => RetKind::Fd,
+            1 => RetKind::FdFlags,
+            3 => RetKind::OpenFlags,
+            9 => RetKind::Pid,
+            1034 => RetKind::Hex,
+            _ => RetKind::Int,
+        },
+        nr::BPF => match args[0] as u32 {
+            0 | 5 | 7 | 13 | 14 | 15 | 17 | 18 | 19 | 28 => RetKind::Fd,
+            _ => RetKind::Int,
+        },
+        _ => RetKind::Int,
+    }
+}
+
+fn mode_if_created(flags: u64) -> ArgKind {
+    if flags & (O_CREAT | O_TMPFILE) != 0 {
+        Mode
+    } else {
+        Unused
+    }
+}
+
+fn dev_if_device(mode: u64) -> ArgKind {
+    match mode & 0o170_000 {
+        0o020_000 | 0o060_000 => Dev,
+        _ => Unused,
+    }
+}
+
+fn ioctl(request: u32) -> ArgKind {
+    use StructKind::{Int as K, Termios, Winsize};
+    match request {
+        0x5401 => Struct(Termios, Dir::Out),
+        0x5402..=0x5404 => Struct(Termios, Dir::In),
+        0x802c_542a => Struct(StructKind::Termios2, Dir::Out),
+        0x402c_542b..=0x402c_542d => Struct(StructKind::Termios2, Dir::In),
+        // TIOCGPGRP, TIOCGSID, TIOCOUTQ, FIONREAD, TIOCMGET, TIOCGETD, TIOCGPTN, FS_IOC_GETFLAGS.
+        0x540f | 0x5429 | 0x5411 | 0x541b | 0x5415 | 0x5424 | 0x8004_5430 | 0x8008_6601 => {
+            Struct(K, Dir::Out)
+        }
+        // TIOCSPGRP, FIONBIO, FIOASYNC, TIOCSETD, TIOCSPTLCK.
+        0x5410 | 0x5421 | 0x5452 | 0x5423 | 0x4004_5431 => Struct(K, Dir::In),
+        0x5413 => Struct(Winsize, Dir::Out),
+        0x5414 => Struct(Winsize, Dir::In),
+        // TCSBRK, TCXONC, TCFLSH, TIOCSCTTY, TCSBRKP, FICLONE's descriptor.
+        0x5409 | 0x540a | 0x540b | 0x540e | 0x5425 => Int,
+        0x4004_9409 => Fd,
+        // TIOCNOTTY, FIOCLEX, FIONCLEX, TIOCEXCL, TIOCNXCL.
+        0x5422 | 0x5451 | 0x5450 | 0x540c | 0x540d => Unused,
+        // SIOCGIFCONF and the interface requests that take an ifreq.
+        0x8910..=0x8927 | 0x8942 => Struct(StructKind::Ifreq, Dir::InOut),
+        _ => Pointer,
+    }
+}
+
+fn fcntl(cmd: u32) -> ArgKind {
+    match cmd {
+        // F_DUPFD, F_DUPFD_CLOEXEC, F_SETPIPE_SZ.
+        0 | 1030 | 1031 => Int,
+        1 | 3 | 9 | 11 | 1025 | 1032 | 1034 => Unused,
+        2 => Flags(Set::FdFlags),
+        4 => Flags(Set::OpenFlags),
+        5 | 36 => Struct(StructKind::Flock, Dir::InOut),
+        6 | 7 | 37 | 38 => Struct(StructKind::Flock, Dir::In),
+        8 => Pid,
+        10 => Signal,
+        15 => Struct(StructKind::FOwnerEx, Dir::In),
+        16 => Struct(StructKind::FOwnerEx, Dir::Out),
+        1024 => Enum(Set::FcntlLease),
+        1033 => Hex32,
+        _ => Hex,
+    }
+}
+
+fn futex(op: u32, index: usize) -> ArgKind {
+    let timeout = Struct(StructKind::Timespec, Dir::In);
+    // In the order val, timeout or val2, uaddr2, val3.
+    let kinds = match op & 0x7f {
+        0 => [Uint, timeout, Unused, Unused],
+        1 | 2 => [Int, Unused, Unused, Unused],
+        3 => [Uint, Uint, Pointer, Unused],
+        4 => [Uint, Uint, Pointer, Uint],
+        5 => [Uint, Uint, Pointer, Hex32],
+        6 => [Unused, timeout, Unused, Unused],
+        7 | 8 => [Unused; 4],
+        9 => [Uint, timeout, Unused, Hex32],
+        10 => [Uint, Unused, Unused, Hex32],
+        11 => [Uint, timeout, Pointer, Unused],
+        12 => [Uint, Uint, Pointer, Uint],
+        13 => [Unused, timeout, Unused, Unused],
+        _ => [Uint, Hex, Hex, Hex32],
+    };
+    index
+        .checked_sub(2)
+        .and_then(|i| kinds.get(i).copied())
+        .unwrap_or(Hex)
+}
+
+fn prctl(option: u32, index: usize) -> ArgKind {
+    let first = index == 1;
+    match option {
+        // PR_SET_PDEATHSIG.
+        1 if first => Signal,
+        2 | 37 | 40 if first => Struct(StructKind::Int, Dir::Out),
+        // PR_GET_DUMPABLE, PR_GET_KEEPCAPS, PR_GET_TIMING, PR_GET_SECCOMP, PR_GET_SECUREBITS, PR_GET_TIMERSLACK, …
+        3 | 7 | 13 | 21 | 27 | 30 | 31 | 32 | 34 => Unused,
+        4 if first => Enum(Set::DumpMode),
+        // PR_SET_KEEPCAPS, PR_SET_TIMERSLACK, PR_SET_CHILD_SUBREAPER.
+        8 | 14 | 28 | 29 | 36 if first => Ulong,
+        15 if first => Str,
+        16 if first => StrOut,
+        // PR_CAPBSET_READ and DROP.
+        23 | 24 if first => Ulong,
+        1 | 2 | 4 | 8 | 14 | 15 | 16 | 23 | 24 | 28 | 29 | 36 | 37 | 40 => Unused,
+        // PR_SET_SECCOMP.
+        22 => match index {
+            1 => Enum(Set::Seccomp),
+            2 => Struct(StructKind::SockFprog, Dir::In),
+            _ => Unused,
+        },
+        // PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS.
+        38 | 39 | 41 | 42 => {
+            if first && option != 39 && option != 42 {
+                Ulong
+            } else if option == 38 || option == 39 {
+                Ulong
+            } else {
+                Unused
+            }
+        }
+        _ => Hex,
+    }
+}
+
+fn sockopt(args: &[u64; 6], index: usize, dir: Dir) -> ArgKind {
+    let (level, name) = (args[1] as u32, args[2] as u32);
+    if index == 2 {
+        return match level {
+            1 => Enum(Set::SockOpt),
+            6 => Enum(Set::TcpOpt),
+            0 => Enum(Set::IpOpt),
+            41 => Enum(Set::Ipv6Opt),
+            _ => Int,
+        };
+    }
+    match (level, name) {
+        // SO_LINGER; SO_PEERCRED; SO_RCVTIMEO and SO_SNDTIMEO.
+        (1, 13) => Struct(StructKind::IntPair, dir),
+        (1, 17) => Struct(StructKind::Ucred, dir),
+        (1, 20 | 21) => Struct(StructKind::Timeval, dir),
+        (0 | 1 | 6 | 41, _) => Struct(StructKind::Int, dir),
+        _ if dir == Dir::In => BufIn(4),
+        _ => Pointer,
+    }
+}

@@ -1,0 +1,82 @@
+//! Rows: reading and writing, descriptors, polling, notification, asynchronous I/O.
+use super::{
+    kinds::{ArgKind::*, BY_RESULT, Dir::*, Set as S, StructKind as K},
+    rows,
+};
+
+rows! {
+    READ read(fd: Fd, buf: BufOut(2), count: Size) -> Int;
+    WRITE write(fd: Fd, buf: BufIn(2), count: Size) -> Int;
+    CLOSE close(fd: Fd) -> Int;
+    POLL poll(fds: Structs(K::PollFd, InOut, 1), nfds: Uint, timeout: Int) -> Timeout;
+    LSEEK lseek(fd: Fd, offset: Offset, whence: Enum(S::Seek)) -> Int;
+    IOCTL ioctl(fd: Fd, request: IoctlRequest, argp: Depends) -> Int;
+    PREAD64 pread64(fd: Fd, buf: BufOut(2), count: Size, offset: Offset) -> Int;
+    PWRITE64 pwrite64(fd: Fd, buf: BufIn(2), count: Size, offset: Offset) -> Int;
+    READV readv(fd: Fd, iov: IoVec(2, Out), iovcnt: Ulong) -> Int;
+    WRITEV writev(fd: Fd, iov: IoVec(2, In), iovcnt: Ulong) -> Int;
+    PREADV preadv(fd: Fd, iov: IoVec(2, Out), iovcnt: Ulong, offset: Offset) -> Int;
+    PWRITEV pwritev(fd: Fd, iov: IoVec(2, In), iovcnt: Ulong, offset: Offset) -> Int;
+    PREADV2 preadv2(fd: Fd, iov: IoVec(2, Out), iovcnt: Ulong, offset: Offset, pos_h: Unused, flags: Flags(S::Rwf)) -> Int;
+    PWRITEV2 pwritev2(fd: Fd, iov: IoVec(2, In), iovcnt: Ulong, offset: Offset, pos_h: Unused, flags: Flags(S::Rwf)) -> Int;
+    PIPE pipe(pipefd: Struct(K::FdPair, Out)) -> Int;
+    PIPE2 pipe2(pipefd: Struct(K::FdPair, Out), flags: Flags(S::PipeFlags)) -> Int;
+    SELECT select(nfds: Int, readfds: FdSet(0), writefds: FdSet(0), exceptfds: FdSet(0), timeout: Struct(K::Timeval, InOut)) -> Timeout;
+    PSELECT6 pselect6(nfds: Int, readfds: FdSet(0), writefds: FdSet(0), exceptfds: FdSet(0), timeout: Struct(K::Timespec, InOut), sigmask: Struct(K::SigSetArg, In)) -> Timeout;
+    PPOLL ppoll(fds: Structs(K::PollFd, InOut, 1), nfds: Uint, tmo_p: Struct(K::Timespec, InOut), sigmask: Struct(K::SigSet, In), sigsetsize: Size) -> Timeout;
+    DUP dup(oldfd: Fd) -> Fd;
+    DUP2 dup2(oldfd: Fd, newfd: Fd) -> Fd;
+    DUP3 dup3(oldfd: Fd, newfd: Fd, flags: Flags(S::PipeFlags)) -> Fd;
+    FCNTL fcntl(fd: Fd, cmd: Enum(S::Fcntl), arg: Depends) -> Depends;
+    FLOCK flock(fd: Fd, operation: Flags(S::Flock)) -> Int;
+    SENDFILE sendfile(out_fd: Fd, in_fd: Fd, offset: Struct(K::Long, InOut), count: Size) -> Int;
+    SPLICE splice(fd_in: Fd, off_in: Struct(K::Long, InOut), fd_out: Fd, off_out: Struct(K::Long, InOut), len: Size, flags: Flags(S::Splice)) -> Int;
+    TEE tee(fd_in: Fd, fd_out: Fd, len: Size, flags: Flags(S::Splice)) -> Int;
+    VMSPLICE vmsplice(fd: Fd, iov: IoVec(2, In), nr_segs: Ulong, flags: Flags(S::Splice)) -> Int;
+    COPY_FILE_RANGE copy_file_range(fd_in: Fd, off_in: Struct(K::Long, InOut), fd_out: Fd, off_out: Struct(K::Long, InOut), len: Size, flags: Ulong) -> Int;
+    READAHEAD readahead(fd: Fd, offset: Offset, count: Size) -> Int;
+    FADVISE64 fadvise64(fd: Fd, offset: Offset, len: Size, advice: Enum(S::Fadvise)) -> Int;
+    FALLOCATE fallocate(fd: Fd, mode: Flags(S::Fallocate), offset: Offset, len: Offset) -> Int;
+    SYNC_FILE_RANGE sync_file_range(fd: Fd, offset: Offset, nbytes: Offset, flags: Flags(S::SyncFileRange)) -> Int;
+    FSYNC fsync(fd: Fd) -> Int;
+    FDATASYNC fdatasync(fd: Fd) -> Int;
+    SYNCFS syncfs(fd: Fd) -> Int;
+    SYNC sync() -> Int;
+    CLOSE_RANGE close_range(first: Fd, last: Fd, flags: Flags(S::CloseRange)) -> Int;
+    CACHESTAT cachestat(fd: Fd, cstat_range: Pointer, cstat: Pointer, flags: Flags(S::CachestatFlags)) -> Int;
+    EPOLL_CREATE epoll_create(size: Int) -> Fd;
+    EPOLL_CREATE1 epoll_create1(flags: Flags(S::EpollCreate)) -> Fd;
+    EPOLL_CTL epoll_ctl(epfd: Fd, op: Enum(S::EpollCtl), fd: Fd, event: Depends) -> Int;
+    EPOLL_WAIT epoll_wait(epfd: Fd, events: Structs(K::EpollEvent, Out, BY_RESULT), maxevents: Int, timeout: Int) -> Int;
+    EPOLL_PWAIT epoll_pwait(epfd: Fd, events: Structs(K::EpollEvent, Out, BY_RESULT), maxevents: Int, timeout: Int, sigmask: Struct(K::SigSet, In), sigsetsize: Size) -> Int;
+    EPOLL_PWAIT2 epoll_pwait2(epfd: Fd, events: Structs(K::EpollEvent, Out, BY_RESULT), maxevents: Int, timeout: Struct(K::Timespec, In), sigmask: Struct(K::SigSet, In), sigsetsize: Size) -> Int;
+    EPOLL_CTL_OLD epoll_ctl_old(epfd: Hex, op: Hex, fd: Hex, event: Hex) -> Int;
+    EPOLL_WAIT_OLD epoll_wait_old(epfd: Hex, events: Hex, maxevents: Hex, timeout: Hex) -> Int;
+    EVENTFD eventfd(initval: Uint) -> Fd;
+    EVENTFD2 eventfd2(initval: Uint, flags: Flags(S::EventFd)) -> Fd;
+    SIGNALFD signalfd(fd: Fd, mask: Struct(K::SigSet, In), sizemask: Size) -> Fd;
+    SIGNALFD4 signalfd4(fd: Fd, mask: Struct(K::SigSet, In), sizemask: Size, flags: Flags(S::SignalFd)) -> Fd;
+    TIMERFD_CREATE timerfd_create(clockid: Enum(S::ClockId), flags: Flags(S::TimerFdCreate)) -> Fd;
+    TIMERFD_SETTIME timerfd_settime(fd: Fd, flags: Flags(S::TimerFdSet), new_value: Struct(K::Itimerspec, In), old_value: Struct(K::Itimerspec, Out)) -> Int;
+    TIMERFD_GETTIME timerfd_gettime(fd: Fd, curr_value: Struct(K::Itimerspec, Out)) -> Int;
+    INOTIFY_INIT inotify_init() -> Fd;
+    INOTIFY_INIT1 inotify_init1(flags: Flags(S::InotifyInit)) -> Fd;
+    INOTIFY_ADD_WATCH inotify_add_watch(fd: Fd, pathname: Path, mask: Flags(S::InotifyMask)) -> Int;
+    INOTIFY_RM_WATCH inotify_rm_watch(fd: Fd, wd: Int) -> Int;
+    FANOTIFY_INIT fanotify_init(flags: Flags(S::FanClass), event_f_flags: Flags(S::OpenFlags)) -> Fd;
+    FANOTIFY_MARK fanotify_mark(fanotify_fd: Fd, flags: Flags(S::FanMark), mask: Flags(S::FanMask), dirfd: AtFd, pathname: Path) -> Int;
+    IO_SETUP io_setup(nr_events: Uint, ctx_idp: Struct(K::Pointer, InOut)) -> Int;
+    IO_DESTROY io_destroy(ctx_id: Hex) -> Int;
+    IO_GETEVENTS io_getevents(ctx_id: Hex, min_nr: Long, nr: Long, events: Pointer, timeout: Struct(K::Timespec, In)) -> Int;
+    IO_PGETEVENTS io_pgetevents(ctx_id: Hex, min_nr: Long, nr: Long, events: Pointer, timeout: Struct(K::Timespec, In), usig: Pointer) -> Int;
+    IO_SUBMIT io_submit(ctx_id: Hex, nr: Long, iocbpp: Pointer) -> Int;
+    IO_CANCEL io_cancel(ctx_id: Hex, iocb: Pointer, result: Pointer) -> Int;
+    IO_URING_SETUP io_uring_setup(entries: Uint, params: Struct(K::IoUringParams, InOut)) -> Fd;
+    IO_URING_ENTER io_uring_enter(fd: Fd, to_submit: Uint, min_complete: Uint, flags: Flags(S::IoUringEnter), sig: Struct(K::SigSet, In), sigsz: Size) -> Int;
+    IO_URING_REGISTER io_uring_register(fd: Fd, opcode: Enum(S::IoUringRegister), arg: Pointer, nr_args: Uint) -> Int;
+    PIDFD_OPEN pidfd_open(pid: Pid, flags: Flags(S::Pidfd)) -> Fd;
+    PIDFD_GETFD pidfd_getfd(pidfd: Fd, targetfd: Int, flags: Hex32) -> Fd;
+    MEMFD_CREATE memfd_create(name: Str, flags: Flags(S::Memfd)) -> Fd;
+    MEMFD_SECRET memfd_secret(flags: Hex32) -> Fd;
+    USERFAULTFD userfaultfd(flags: Flags(S::Userfaultfd)) -> Fd;
+}

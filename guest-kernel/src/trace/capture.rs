@@ -1,0 +1,452 @@
+//! Arguments to the items of a record, by the kinds in the system-call table: what goes in before the call, what comes out after it.
+//!
+//! Everything is bounded: buffers and strings by [`super::LIMITS`], arrays by [`MAX_ELEMENTS`], paths by PATH_MAX. An address that can't
+//! be read yields an item that says so.
+
+use super::LIMITS;
+use crate::{Errno, SysResult, fs::File, mm::user, task::Task};
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use vitrine_abi::{
+    event::{
+        ARG_RESULT, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, Record, RecordHeader,
+        SyscallBody, tag,
+    },
+    syscall::{ArgKind, Dir, RetKind, StructKind, Syscall, kinds::BY_RESULT},
+};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// Most elements of an array that are captured, as many as strace shows of one.
+const MAX_ELEMENTS: u64 = 33;
+/// Most strings of an argument array.
+const MAX_STRINGS: usize = 64;
+/// Most strings that are counted.
+const MAX_COUNT: u32 = 1 << 16;
+/// PATH_MAX.
+const PATH_MAX: usize = 4096;
+/// Most bytes of a socket address (`struct sockaddr_storage`).
+const SOCKADDR_MAX: u64 = 128;
+/// Most bytes of ancillary data.
+const CONTROL_MAX: u64 = 256;
+/// Most bytes of directory entries: enough to count those of an ordinary buffer.
+const DIRENTS_MAX: u64 = 32 << 10;
+
+/// Captures what goes in.
+pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task: &Task) {
+    let describe = LIMITS.descriptors.load(Ordering::Relaxed);
+    for index in 0..call.args.len() {
+        let kind = call.kind(args, index);
+        let value = args[index];
+        let arg = index as u8;
+        match kind {
+            ArgKind::Fd | ArgKind::AtFd if describe => descriptor(record, arg, 0, 0, value, task),
+            _ if value == 0 => {}
+            ArgKind::Path => path(record, arg, value),
+            ArgKind::Str => string(record, arg, 0, value),
+            ArgKind::BufIn(len) => buffer(record, arg, 0, value, length(args, len)),
+            ArgKind::StrArray => string_array(record, arg, value, MAX_STRINGS),
+            ArgKind::EnvArray => string_array(record, arg, value, 0),
+            ArgKind::Struct(kind, dir) if dir.is_in() => {
+                structure(record, arg, 0, kind, value, args);
+            }
+            // recvmsg needs nothing from before the call: the kernel only fills in.
+            ArgKind::Structs(kind, dir, count) if dir.is_in() => {
+                array(record, arg, 0, kind, value, length(args, count));
+            }
+            ArgKind::IoVec(count, Dir::In) => {
+                iovec(record, arg, 0, value, length(args, count), u64::MAX);
+            }
+            ArgKind::SockAddr(len, Dir::In) => {
+                bytes(
+                    record,
+                    tag::BYTES,
+                    arg,
+                    0,
+                    0,
+                    value,
+                    length(args, len),
+                    SOCKADDR_MAX,
+                );
+            }
+            ArgKind::FdSet(bits) => fd_set(record, arg, 0, value, length(args, bits)),
+            ArgKind::CpuSet(len, Dir::In) => {
+                bytes(
+                    record,
+                    tag::BYTES,
+                    arg,
+                    0,
+                    0,
+                    value,
+                    length(args, len),
+                    SOCKADDR_MAX,
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Captures what came out.
+pub(super) fn after(
+    record: &mut Record,
+    call: &Syscall,
+    args: &[u64; 6],
+    result: &SysResult,
+    task: &Task,
+) {
+    let ret = match *result {
+        Ok(ret) => ret as u64,
+        // The time that is left is written when a signal cut a sleep short.
+        Err(Errno::EINTR | Errno::ERESTART_RESTARTBLOCK | Errno::ERESTARTNOHAND) => 0,
+        Err(_) => return,
+    };
+    for index in 0..call.args.len() {
+        let value = args[index];
+        let arg = index as u8;
+        if value == 0 {
+            continue;
+        }
+        match call.kind(args, index) {
+            ArgKind::BufOut(_) => buffer(record, arg, ITEM_OUT, value, ret),
+            ArgKind::StrOut => string(record, arg, ITEM_OUT, value),
+            ArgKind::DirEntries => {
+                let (tag, flags) = (tag::BYTES, ITEM_OUT);
+                bytes(record, tag, arg, flags, 0, value, ret, DIRENTS_MAX);
+            }
+            ArgKind::Struct(kind, dir) if dir.is_out() => {
+                structure_out(record, arg, kind, value, args, ret, task);
+            }
+            ArgKind::Structs(kind, dir, count) if dir.is_out() => {
+                let count = if count == BY_RESULT {
+                    ret
+                } else {
+                    length(args, count)
+                };
+                array(record, arg, ITEM_OUT, kind, value, count);
+            }
+            ArgKind::IoVec(count, Dir::Out) => {
+                iovec(record, arg, ITEM_OUT, value, length(args, count), ret);
+            }
+            ArgKind::SockAddr(len, Dir::Out) => {
+                let len = user::read::<u32>(length(args, len)).unwrap_or(0);
+                let (tag, flags) = (tag::BYTES, ITEM_OUT);
+                bytes(
+                    record,
+                    tag,
+                    arg,
+                    flags,
+                    0,
+                    value,
+                    u64::from(len),
+                    SOCKADDR_MAX,
+                );
+            }
+            ArgKind::FdSet(bits) => fd_set(record, arg, ITEM_OUT, value, length(args, bits)),
+            ArgKind::CpuSet(BY_RESULT, _) => {
+                let (tag, flags) = (tag::BYTES, ITEM_OUT);
+                bytes(record, tag, arg, flags, 0, value, ret, SOCKADDR_MAX);
+            }
+            _ => {}
+        }
+    }
+    if result.is_ok()
+        && call.ret_kind(args) == RetKind::Fd
+        && LIMITS.descriptors.load(Ordering::Relaxed)
+    {
+        descriptor(record, ARG_RESULT, ITEM_OUT, 0, ret, task);
+    }
+}
+
+fn length(args: &[u64; 6], index: u8) -> u64 {
+    args.get(index as usize).copied().unwrap_or(0)
+}
+
+/// What a descriptor refers to; nothing for one that isn't open.
+fn descriptor(record: &mut Record, arg: u8, flags: u8, index: u8, value: u64, task: &Task) {
+    let fd = value as i32;
+    if fd < 0 {
+        return;
+    }
+    let Some(files) = task.files.lock().clone() else {
+        return;
+    };
+    if let Ok(file) = files.get(fd) {
+        describe(record, arg, flags, index, fd, &file);
+    }
+}
+
+fn describe(record: &mut Record, arg: u8, flags: u8, index: u8, fd: i32, file: &File) {
+    let description = file.ops.describe(file);
+    let text = &description.text[..description.text.len().min(PATH_MAX)];
+    let body = FdBody {
+        fd,
+        flags: file.flags.load(Ordering::Relaxed),
+        kind_len: description.kind.len() as u16,
+        text_len: text.len() as u16,
+    };
+    let item = record.begin_item(tag::FD, arg, index);
+    record.extend(body.as_bytes());
+    record.extend(description.kind.as_bytes());
+    record.extend(text);
+    record.end_item(item, flags);
+}
+
+fn path(record: &mut Record, arg: u8, addr: u64) {
+    match user::read_cstr(addr, PATH_MAX) {
+        Ok(path) => record.item(tag::STRING, arg, 0, 0, &path),
+        Err(Errno::ENAMETOOLONG) => {
+            let item = record.begin_item(tag::STRING, arg, 0);
+            if user::read_bytes(addr, record.grow(PATH_MAX)).is_err() {
+                record.shrink(PATH_MAX);
+            }
+            record.end_item(item, ITEM_CUT);
+        }
+        Err(_) => record.item(tag::STRING, arg, ITEM_FAULT, 0, &[]),
+    }
+}
+
+/// The captured path at `addr`, for the handler: see [`super::captured_path`].
+pub(super) fn find_path(
+    record: &Record,
+    args: &[u64; 6],
+    addr: u64,
+) -> Option<Result<Vec<u8>, Errno>> {
+    let items = size_of::<RecordHeader>() + size_of::<SyscallBody>().next_multiple_of(8);
+    let mut rest = record.as_bytes().get(items..)?;
+    while let Ok((head, payload)) = ItemHeader::read_from_prefix(rest) {
+        let len = head.len as usize;
+        let is_it = head.tag == tag::STRING
+            && head.flags & ITEM_OUT == 0
+            && args.get(head.arg as usize) == Some(&addr);
+        if is_it {
+            return Some(if head.flags & ITEM_FAULT != 0 {
+                Err(Errno::EFAULT)
+            } else if head.flags & ITEM_CUT != 0 {
+                Err(Errno::ENAMETOOLONG)
+            } else {
+                payload.get(..len).map(<[u8]>::to_vec).ok_or(Errno::EFAULT)
+            });
+        }
+        rest = payload.get(len.next_multiple_of(8)..)?;
+    }
+    None
+}
+
+/// A string that isn't a path.
+fn string(record: &mut Record, arg: u8, flags: u8, addr: u64) {
+    let limit = LIMITS.string.load(Ordering::Relaxed) as usize;
+    let item = record.begin_item(tag::STRING, arg, 0);
+    let flags = flags | append_string(record, addr, limit);
+    record.end_item(item, flags);
+}
+
+/// Appends a string to the item that was begun; its flags.
+fn append_string(record: &mut Record, addr: u64, limit: usize) -> u8 {
+    match user::read_cstr(addr, limit.saturating_add(1)) {
+        Ok(string) => {
+            record.extend(&string);
+            0
+        }
+        Err(Errno::ENAMETOOLONG) => {
+            if user::read_bytes(addr, record.grow(limit)).is_err() {
+                record.shrink(limit);
+            }
+            ITEM_CUT
+        }
+        Err(_) => ITEM_FAULT,
+    }
+}
+
+/// A NULL-terminated array of strings: the first `most` in full (to the limit), the rest counted.
+fn string_array(record: &mut Record, arg: u8, addr: u64, most: usize) {
+    let limit = LIMITS.string.load(Ordering::Relaxed) as usize;
+    let item = record.begin_item(tag::STRINGS, arg, 0);
+    record.extend(&[0; 4]);
+    let mut count: u32 = 0;
+    let mut flags = 0;
+    let mut at = addr;
+    while count < MAX_COUNT {
+        let pointer = match user::read::<u64>(at) {
+            Ok(0) => break,
+            Ok(pointer) => pointer,
+            Err(_) => {
+                flags |= ITEM_FAULT;
+                break;
+            }
+        };
+        if (count as usize) < most {
+            let before = record.len();
+            record.extend(&[0; 4]);
+            let string = append_string(record, pointer, limit);
+            let len = (record.len().saturating_sub(before + 4)) as u32;
+            let cut = if string == 0 { 0 } else { 1 << 31 };
+            let offset = before.saturating_sub(item + size_of::<ItemHeader>());
+            if let Some(place) = record.payload_mut(item, offset).get_mut(..4) {
+                place.copy_from_slice(&(len | cut).to_le_bytes());
+            }
+        } else {
+            flags |= ITEM_CUT;
+        }
+        count += 1;
+        at = at.wrapping_add(8);
+    }
+    if let Some(place) = record.payload_mut(item, 0).get_mut(..4) {
+        place.copy_from_slice(&count.to_le_bytes());
+    }
+    record.end_item(item, flags);
+}
+
+/// The start of a buffer.
+fn buffer(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64) {
+    let limit = u64::from(LIMITS.buffer.load(Ordering::Relaxed));
+    bytes(record, tag::BYTES, arg, flags, 0, addr, len, limit);
+}
+
+/// `len` bytes at `addr`, at most `limit` of them.
+#[allow(clippy::too_many_arguments)]
+fn bytes(
+    record: &mut Record,
+    tag: u8,
+    arg: u8,
+    flags: u8,
+    index: u8,
+    addr: u64,
+    len: u64,
+    limit: u64,
+) {
+    let taken = len.min(limit) as usize;
+    let cut = if len > limit { ITEM_CUT } else { 0 };
+    let item = record.begin_item(tag, arg, index);
+    let place = record.grow(taken);
+    let got = place.len();
+    let flags = flags
+        | match user::read_bytes(addr, place) {
+            Ok(()) => cut,
+            Err(_) => {
+                record.shrink(got);
+                ITEM_FAULT
+            }
+        };
+    record.end_item(item, flags);
+}
+
+fn structure(
+    record: &mut Record,
+    arg: u8,
+    flags: u8,
+    kind: StructKind,
+    addr: u64,
+    args: &[u64; 6],
+) {
+    let size = kind.size() as u64;
+    let size = match kind {
+        // The caller says how long its structure is.
+        StructKind::CloneArgs => size.min(args[1]),
+        StructKind::OpenHow => size.min(args[3]),
+        _ => size,
+    };
+    bytes(record, tag::STRUCT, arg, flags, 0, addr, size, size);
+    match kind {
+        StructKind::MsgHdr => message(record, arg, 0, addr, u64::MAX),
+        StructKind::SigSetArg => {
+            if let Ok([set, size]) = user::read::<[u64; 2]>(addr)
+                && set != 0
+            {
+                bytes(record, tag::BYTES, arg, flags, 0, set, size.min(8), 8);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn structure_out(
+    record: &mut Record,
+    arg: u8,
+    kind: StructKind,
+    addr: u64,
+    args: &[u64; 6],
+    ret: u64,
+    task: &Task,
+) {
+    structure(record, arg, ITEM_OUT, kind_without_parts(kind), addr, args);
+    match kind {
+        StructKind::MsgHdr => message(record, arg, ITEM_OUT, addr, ret),
+        StructKind::FdPair if LIMITS.descriptors.load(Ordering::Relaxed) => {
+            if let Ok(pair) = user::read::<[i32; 2]>(addr) {
+                for (index, fd) in pair.into_iter().enumerate() {
+                    descriptor(record, arg, ITEM_OUT, index as u8, fd as u64, task);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A kind of the same size whose parts aren't followed.
+fn kind_without_parts(kind: StructKind) -> StructKind {
+    match kind {
+        StructKind::MsgHdr => StructKind::SchedAttr,
+        kind => kind,
+    }
+}
+
+fn array(record: &mut Record, arg: u8, flags: u8, kind: StructKind, addr: u64, count: u64) {
+    let shown = count.min(MAX_ELEMENTS);
+    let size = kind.size() as u64;
+    let flags = flags | if shown < count { ITEM_CUT } else { 0 };
+    let limit = shown * size;
+    bytes(record, tag::STRUCT, arg, flags, 0, addr, limit, limit);
+}
+
+fn fd_set(record: &mut Record, arg: u8, flags: u8, addr: u64, bits: u64) {
+    let len = bits.min(1024).div_ceil(64) * 8;
+    bytes(record, tag::BYTES, arg, flags, 0, addr, len, len);
+}
+
+/// An iovec array and the starts of its pieces, of which `len` bytes in all are meant.
+fn iovec(record: &mut Record, arg: u8, flags: u8, addr: u64, count: u64, len: u64) {
+    let count = count.min(1024);
+    let shown = count.min(MAX_ELEMENTS);
+    let size = shown * 16;
+    let cut = if shown < count { ITEM_CUT } else { 0 };
+    bytes(record, tag::IOVEC, arg, flags | cut, 0, addr, size, size);
+    let limit = u64::from(LIMITS.buffer.load(Ordering::Relaxed));
+    let mut left = len;
+    for index in 0..shown {
+        let Ok([base, piece]) = user::read::<[u64; 2]>(addr.wrapping_add(index * 16)) else {
+            return;
+        };
+        let taken = piece.min(left);
+        left -= taken;
+        let index = index as u8;
+        bytes(record, tag::PIECE, arg, flags, index, base, taken, limit);
+    }
+}
+
+/// The parts of a `struct msghdr`: name, pieces, ancillary data.
+fn message(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64) {
+    let Ok([name, name_len, iov, count, control, control_len, _]) = user::read::<[u64; 7]>(addr)
+    else {
+        return;
+    };
+    if name != 0 {
+        let len = name_len & 0xffff_ffff;
+        bytes(record, tag::NAME, arg, flags, 0, name, len, SOCKADDR_MAX);
+    }
+    if iov != 0 {
+        iovec(record, arg, flags, iov, count, len);
+    }
+    if control != 0 {
+        let tag = tag::CONTROL;
+        bytes(
+            record,
+            tag,
+            arg,
+            flags,
+            0,
+            control,
+            control_len,
+            CONTROL_MAX,
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Records that are not about calls: clocks, fork, exec, exit, signals, names. Each costs one load while nothing is traced.
+
+use super::{events_on, gate, ring};
+use crate::{
+    arch,
+    signal::SigInfo,
+    task::{ExecArguments, Task},
+};
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+use vitrine_abi::event::{
+    ClockBody, ExecBody, ExitBody, ForkBody, ITEM_CUT, MAX_RECORD, Record, RecordHeader,
+    SignalBody, UnimplementedBody, field, kind, tag,
+};
+use zerocopy::IntoBytes;
+
+static TSC_KHZ: AtomicU64 = AtomicU64::new(0);
+
+pub(super) fn set_frequency(tsc_khz: u64) {
+    TSC_KHZ.store(tsc_khz, Ordering::Relaxed);
+}
+
+/// The header of a record about `task`, now.
+pub(super) fn header(kind: u16, task: &Task) -> RecordHeader {
+    let credentials = task.credentials.lock();
+    let parent = task
+        .process
+        .parent
+        .lock()
+        .upgrade()
+        .map_or(0, |parent| parent.pid);
+    RecordHeader {
+        kind,
+        tsc: arch::tsc(),
+        vcpu: arch::cpu() as u16,
+        pid: task.process.pid,
+        tid: task.tid,
+        ppid: parent,
+        sid: task.process.sid.load(Ordering::Relaxed),
+        uid: credentials.euid,
+        gid: credentials.egid,
+        ..RecordHeader::default()
+    }
+}
+
+/// Says what time-stamp counter values mean.
+pub(super) fn clock() {
+    let body = ClockBody {
+        tsc_khz: TSC_KHZ.load(Ordering::Relaxed),
+        monotonic_ns: crate::time::monotonic_ns(),
+        realtime_ns: crate::time::realtime_ns(),
+    };
+    let mut record = Record::new();
+    record.start(body.as_bytes());
+    record.set_header(&RecordHeader {
+        kind: kind::CLOCK,
+        tsc: arch::tsc(),
+        ..RecordHeader::default()
+    });
+    ring::put(&mut record);
+}
+
+/// `parent` made `child`, a process or a thread, with these clone(2) flags. To be called before the child runs.
+pub fn process_forked(parent: &Task, child: &Task, clone_flags: u64) {
+    if !events_on() {
+        return;
+    }
+    let body = ForkBody {
+        child_pid: child.process.pid,
+        child_tid: child.tid,
+        clone_flags,
+    };
+    put(kind::FORK, parent, body.as_bytes(), |_| ());
+}
+
+/// The current process runs another program. To be called when exec can no longer fail, with what it really got. `dev` and `ino` are
+/// the executable's.
+pub fn exec(task: &Task, path: &[u8], arguments: &ExecArguments, cwd: &[u8], dev: u64, ino: u64) {
+    if !events_on() {
+        return;
+    }
+    gate::emit_enter(task);
+    let credentials = task.credentials();
+    let body = ExecBody {
+        uids: [credentials.uid, credentials.euid, credentials.suid],
+        gids: [credentials.gid, credentials.egid, credentials.sgid],
+        dev,
+        ino,
+        argc: arguments.argv.len() as u32,
+        envc: arguments.envp.len() as u32,
+    };
+    let comm = *task.comm.lock();
+    put(kind::EXEC, task, body.as_bytes(), |record| {
+        record.item(tag::STRING, field::EXE, 0, 0, path);
+        record.item(tag::STRING, field::CWD, 0, 0, cwd);
+        record.item(tag::STRING, field::COMM, 0, 0, until_nul(&comm));
+        strings(record, field::ARGV, &arguments.argv, MAX_RECORD / 2);
+        strings(record, field::ENVP, &arguments.envp, MAX_RECORD);
+    });
+}
+
+/// A whole array of strings, as long as the record stays below `limit` bytes.
+fn strings(record: &mut Record, field: u8, list: &[Arc<[u8]>], limit: usize) {
+    let item = record.begin_item(tag::STRINGS, field, 0);
+    record.extend(&(list.len() as u32).to_le_bytes());
+    let mut flags = 0;
+    for string in list {
+        if record.len() + string.len() + 64 > limit {
+            flags = ITEM_CUT;
+            break;
+        }
+        record.extend(&(string.len() as u32).to_le_bytes());
+        record.extend(string);
+    }
+    record.end_item(item, flags);
+}
+
+/// `task` ended with this wait(2) status; `process_ended`: it was the last thread. A call that it was in never returns.
+pub fn exited(task: &Task, status: u32, process_ended: bool) {
+    gate::forget(task);
+    if !events_on() {
+        return;
+    }
+    let max_rss = task
+        .space
+        .lock()
+        .as_ref()
+        .map_or(0, |space| space.stats().peak_resident);
+    let body = ExitBody {
+        status: status as i32,
+        process_ended: process_ended as u32,
+        user_ns: task.sched.run_ns.load(Ordering::Relaxed),
+        system_ns: 0,
+        max_rss,
+    };
+    put(kind::EXIT, task, body.as_bytes(), |_| ());
+}
+
+/// A signal is delivered to `task`: its handler is about to run, or its default action (not for one that is ignored).
+pub fn signal(task: &Task, info: &SigInfo) {
+    if !events_on() {
+        return;
+    }
+    let body = SignalBody {
+        signo: info.signo as i32,
+        code: info.code,
+        errno: info.errno,
+        pid: info.pid,
+        uid: info.uid,
+        status: info.status,
+        addr: info.addr,
+        value: info.value,
+        utime: 0,
+        stime: 0,
+    };
+    put(kind::SIGNAL, task, body.as_bytes(), |_| ());
+}
+
+/// `task` has another name now (prctl, /proc/self/comm).
+pub fn comm_changed(task: &Task) {
+    if !events_on() {
+        return;
+    }
+    let comm = *task.comm.lock();
+    put(kind::COMM, task, &[], |record| {
+        record.item(tag::STRING, field::COMM, 0, 0, until_nul(&comm));
+    });
+}
+
+/// A program made a call that this kernel doesn't have; to be called once per number.
+pub fn unimplemented(task: &Task, nr: u64) {
+    if !events_on() {
+        return;
+    }
+    let body = UnimplementedBody { nr };
+    put(kind::UNIMPLEMENTED, task, body.as_bytes(), |_| ());
+}
+
+fn put(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
+    let mut record = Record::new();
+    record.start(body);
+    items(&mut record);
+    record.set_header(&header(kind, task));
+    ring::put(&mut record);
+}
+
+fn until_nul(name: &[u8]) -> &[u8] {
+    name.split(|byte| *byte == 0).next().unwrap_or_default()
+}

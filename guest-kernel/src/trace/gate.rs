@@ -1,0 +1,168 @@
+//! A traced system call, from the gate to its record.
+//!
+//! What goes in is captured once, before the call; paths are then handed to the handler from the capture ([`captured_path`]), so that another
+//! thread can't change them in between. A call that blocks has its enter record written at that moment ([`on_block`]), and an exit record
+//! later; any other call has one record.
+//!
+//! State is per task: while one task's call blocks, others trace theirs.
+
+use super::{capture, emit, ring};
+use crate::{
+    Errno, SysResult,
+    arch::{self, TrapFrame},
+    sched,
+    sync::Mutex,
+    syscall,
+    task::Task,
+};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+use vitrine_abi::{
+    event::{Record, RecordHeader, SyscallBody, kind},
+    syscall as table,
+};
+use zerocopy::IntoBytes;
+
+/// A task's memory for records is kept between calls up to this many bytes.
+const KEEP: usize = 8 << 10;
+
+/// The traced call that a task is in.
+#[derive(Default)]
+pub struct TaskTrace {
+    call: Mutex<InFlight>,
+}
+
+#[derive(Default)]
+struct InFlight {
+    /// Whether there is one.
+    active: bool,
+    /// Whether its enter record was written.
+    entered: bool,
+    start: u64,
+    body: SyscallBody,
+    /// What went in; after the enter record it stays for [`captured_path`].
+    record: Record,
+}
+
+/// Traced calls in flight: while there are none, [`captured_path`] costs one load.
+static IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
+
+/// Runs the call that `frame` made, with a record of it.
+pub fn traced_dispatch(frame: &mut TrapFrame) -> SysResult {
+    let task = sched::current();
+    let start = arch::tsc();
+    let args = frame.args();
+    let nr = frame.orig_rax;
+    let call = table::get(nr);
+    let body = SyscallBody {
+        nr,
+        args,
+        ret: 0,
+        duration: 0,
+    };
+
+    // Captured outside the lock: reading user memory may let another task run.
+    let mut record = core::mem::take(&mut task.trace.call.lock().record);
+    record.start(body.as_bytes());
+    if let Some(call) = call {
+        capture::before(&mut record, call, &args, &task);
+    }
+    let captured = record.len();
+    {
+        let mut slot = task.trace.call.lock();
+        slot.active = true;
+        slot.entered = false;
+        slot.start = start;
+        slot.body = body;
+        slot.record = record;
+    }
+    IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
+    if call.is_some_and(|call| call.never_returns()) {
+        emit_enter(&task);
+    }
+
+    let result = syscall::dispatch(frame);
+
+    let (mut record, entered) = {
+        let mut slot = task.trace.call.lock();
+        if slot.active {
+            IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
+        }
+        slot.active = false;
+        (core::mem::take(&mut slot.record), slot.entered)
+    };
+    let end = arch::tsc();
+    if let Some(call) = call {
+        capture::after(&mut record, call, &args, &result, &task);
+    }
+    let body = SyscallBody {
+        nr,
+        args,
+        ret: match result {
+            Ok(value) => value as i64,
+            Err(errno) => -i64::from(errno.0),
+        },
+        duration: end.wrapping_sub(start),
+    };
+    record.set_body(body.as_bytes());
+    if entered {
+        record.remove_items_before(size_of::<SyscallBody>(), captured);
+        let header = emit::header(kind::SYSCALL_EXIT, &task);
+        record.set_header(&RecordHeader { tsc: end, ..header });
+    } else {
+        let header = emit::header(kind::SYSCALL, &task);
+        record.set_header(&RecordHeader {
+            tsc: start,
+            ..header
+        });
+    }
+    ring::put(&mut record);
+    record.trim(KEEP);
+    task.trace.call.lock().record = record;
+    result
+}
+
+/// To be called by the scheduler before it switches away from `task`: if it is in a traced call, the ring says so before any other task's
+/// records. One load when nothing is traced.
+#[inline]
+pub fn on_block(task: &Task) {
+    if IN_FLIGHT.load(Ordering::Relaxed) != 0 {
+        emit_enter(task);
+    }
+}
+
+/// Writes the enter record of the traced call that `task` is in, unless that was done.
+pub(super) fn emit_enter(task: &Task) {
+    let mut slot = task.trace.call.lock();
+    if !slot.active || slot.entered {
+        return;
+    }
+    slot.entered = true;
+    let header = emit::header(kind::SYSCALL_ENTER, task);
+    let tsc = slot.start;
+    slot.record.set_header(&RecordHeader { tsc, ..header });
+    ring::put(&mut slot.record);
+}
+
+/// The task ends: its call never returns.
+pub(super) fn forget(task: &Task) {
+    let mut slot = task.trace.call.lock();
+    if slot.active {
+        slot.active = false;
+        IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The path at `addr` as it was captured, or the error that its capture met, if the current task is in a traced call that has it
+/// as an argument.
+pub fn captured_path(addr: u64) -> Option<Result<Vec<u8>, Errno>> {
+    if IN_FLIGHT.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let task = sched::current();
+    let slot = task.trace.call.lock();
+    if !slot.active {
+        return None;
+    }
+    capture::find_path(&slot.record, &slot.body.args, addr)
+}
