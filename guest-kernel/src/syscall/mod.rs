@@ -3,6 +3,18 @@
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
+mod attr;
+mod copy;
+mod dir;
+mod fcntl;
+mod ioctl;
+mod link;
+mod mount;
+mod open;
+mod rw;
+mod stat;
+mod xattr;
+
 use crate::{SysResult, arch::TrapFrame};
 
 /// A handler as the table holds it.
@@ -96,8 +108,27 @@ impl Table {
     }
 }
 
+static TABLE: Table = {
+    let mut t = Table([None; vitrine_abi::nr::TABLE_LEN]);
+    open::add(&mut t);
+    rw::add(&mut t);
+    stat::add(&mut t);
+    dir::add(&mut t);
+    link::add(&mut t);
+    attr::add(&mut t);
+    fcntl::add(&mut t);
+    ioctl::add(&mut t);
+    xattr::add(&mut t);
+    mount::add(&mut t);
+    copy::add(&mut t);
+    t
+};
+
 /// Runs the call that `frame` made; the result is for the caller to put into `rax`.
 pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
-    let _ = frame;
-    Err(crate::Errno::ENOSYS)
+    let number = usize::try_from(frame.orig_rax).unwrap_or(usize::MAX);
+    match TABLE.0.get(number) {
+        Some(Some(handler)) => handler(frame),
+        _ => Err(crate::Errno::ENOSYS),
+    }
 }
