@@ -22,7 +22,7 @@ impl spin::RelaxStrategy for Yield {
 /// Mutual exclusion; see the module's rule.
 pub type Mutex<T> = spin::mutex::SpinMutex<T, Yield>;
 /// Guard of a [`Mutex`].
-pub type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T>;
+pub type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Yield>;
 
 /// Tasks that wait for one condition, to be woken when it may have become true.
 ///

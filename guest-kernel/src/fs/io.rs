@@ -1,13 +1,88 @@
 //! Sinks and sources of bytes: user memory in one or more pieces, and kernel slices.
 
 use super::{Sink, Source};
-use crate::{Errno, SysResult, mm::user};
+use crate::{Errno, SysResult, mm::frame::Frame, mm::user};
 use alloc::vec::Vec;
 use linux_raw_sys::general::UIO_MAXIOV;
 use vitrine_abi::layout::USER_END;
 
 /// Most bytes that one read or write moves (Linux's MAX_RW_COUNT).
 pub const MAX_COUNT: usize = 0x7fff_f000;
+
+/// Bytes that the default frame copies move at a time.
+const PIECE: usize = 512;
+
+/// [`Sink::put_frame`] by way of a small buffer.
+pub fn put_frame_by_pieces<S: Sink + ?Sized>(
+    sink: &mut S,
+    frame: &Frame,
+    offset: usize,
+    len: usize,
+) -> SysResult {
+    let mut buf = [0u8; PIECE];
+    let mut done = 0;
+    while done < len {
+        let part = (len - done).min(PIECE);
+        frame.read(offset + done, &mut buf[..part]);
+        match sink.put(&buf[..part]) {
+            Ok(n) => {
+                done += n;
+                if n < part {
+                    break;
+                }
+            }
+            Err(e) if done == 0 => return Err(e),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
+
+/// [`Source::take_frame`] by way of a small buffer.
+pub fn take_frame_by_pieces<S: Source + ?Sized>(
+    source: &mut S,
+    frame: &Frame,
+    offset: usize,
+    len: usize,
+) -> SysResult {
+    let mut buf = [0u8; PIECE];
+    let mut done = 0;
+    while done < len {
+        let part = (len - done).min(PIECE);
+        match source.take(&mut buf[..part]) {
+            Ok(n) => {
+                frame.write(offset + done, &buf[..n]);
+                done += n;
+                if n < part {
+                    break;
+                }
+            }
+            Err(e) if done == 0 => return Err(e),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
+
+/// Puts `len` zeros.
+pub fn put_zeros(sink: &mut dyn Sink, len: usize) -> SysResult {
+    static ZEROS: [u8; 4096] = [0; 4096];
+    let mut done = 0;
+    while done < len {
+        let part = (len - done).min(ZEROS.len());
+        match sink.put(&ZEROS[..part]) {
+            Ok(n) => {
+                done += n;
+                if n < part {
+                    break;
+                }
+            }
+            Err(e) if done == 0 => return Err(e),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
 
 /// Pieces of user memory, passed through from the first byte to the last.
 pub struct UserPieces {
@@ -70,6 +145,11 @@ impl UserPieces {
             rest,
             left,
         })
+    }
+
+    /// Whether there is nothing to move.
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
     }
 
     fn advance(&mut self, n: usize) {
@@ -143,6 +223,19 @@ impl Sink for UserSink {
             write_some(addr, &data[at..at + len])
         })
     }
+
+    fn put_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> SysResult {
+        self.0.each(len, |addr, at, part| {
+            match user::write_from_frame(addr, frame, offset + at, part) {
+                Ok(()) => part,
+                Err(_) => {
+                    let mut buf = alloc::vec![0u8; part];
+                    frame.read(offset + at, &mut buf);
+                    write_some(addr, &buf)
+                }
+            }
+        })
+    }
 }
 
 /// User memory to write from.
@@ -156,6 +249,20 @@ impl Source for UserSource {
     fn take(&mut self, buf: &mut [u8]) -> SysResult {
         self.0.each(buf.len(), |addr, at, len| {
             read_some(addr, &mut buf[at..at + len])
+        })
+    }
+
+    fn take_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> SysResult {
+        self.0.each(len, |addr, at, part| {
+            match user::read_to_frame(addr, frame, offset + at, part) {
+                Ok(()) => part,
+                Err(_) => {
+                    let mut buf = alloc::vec![0u8; part];
+                    let n = read_some(addr, &mut buf);
+                    frame.write(offset + at, &buf[..n]);
+                    n
+                }
+            }
         })
     }
 }
@@ -184,6 +291,13 @@ impl Sink for KernelSink<'_> {
         self.done += n;
         Ok(n)
     }
+
+    fn put_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> SysResult {
+        let n = len.min(self.room());
+        frame.read(offset, &mut self.buf[self.done..self.done + n]);
+        self.done += n;
+        Ok(n)
+    }
 }
 
 /// A kernel buffer to write from.
@@ -206,6 +320,13 @@ impl Source for KernelSource<'_> {
     fn take(&mut self, buf: &mut [u8]) -> SysResult {
         let n = buf.len().min(self.data.len());
         buf[..n].copy_from_slice(&self.data[..n]);
+        self.data = &self.data[n..];
+        Ok(n)
+    }
+
+    fn take_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> SysResult {
+        let n = len.min(self.data.len());
+        frame.write(offset, &self.data[..n]);
         self.data = &self.data[n..];
         Ok(n)
     }

@@ -3,21 +3,55 @@
 //! - [`Inode`]: what a name in a directory refers to.
 //! - [`FileOps`] and [`File`]: an open file description.
 //! - [`FdTable`], [`FsContext`]: a process's descriptors, working directory and umask.
+//! - [`resolve`], [`path::Walker`]: from a path to a [`Location`]; [`open::open_location`]: from there to a [`File`].
+//! - `node`, `directory`, `page_cache`: the one in-memory file system, which is tmpfs without a lower layer and
+//!   the root's overlay with one (`hostfs`).
 
 pub mod access;
 pub mod anon;
+pub mod context;
+pub mod devfs;
+mod directory;
 pub mod epoll;
 pub mod eventfd;
+pub mod fdtable;
+pub mod file;
+mod hostfs;
 pub mod inotify;
 pub mod io;
+pub mod locks;
+pub mod mount;
+mod node;
+mod node_ops;
 pub mod notify;
+pub mod open;
+pub mod overlay;
+mod page_cache;
+pub mod path;
 pub mod pidfd;
 pub mod pipe;
+pub mod procfs;
 pub mod ready;
 pub mod signalfd;
+pub mod sysfs;
 pub mod timerfd;
+pub mod tmpfs;
 
-use crate::{Errno, SysResult, mm::MemoryObject, sync::WaitQueue};
+pub use context::{FsContext, init};
+pub use fdtable::{FdTable, current_files};
+pub use file::{File, OpenDirectory};
+pub use io::{KernelSink, KernelSource};
+pub use node::without_set_id;
+pub use node_ops::{exceed_file_size, file_size_limit};
+pub use open::open_location;
+pub use page_cache::reclaim;
+pub use path::{Follow, resolve};
+
+use crate::{
+    Errno, SysResult,
+    mm::{MemoryObject, frame::Frame},
+    sync::WaitQueue,
+};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::any::Any;
 
@@ -27,6 +61,10 @@ pub trait Sink {
     fn room(&self) -> usize;
     /// Stores up to `data.len()` bytes; how many were stored. `EFAULT` only if none could be.
     fn put(&mut self, data: &[u8]) -> SysResult;
+    /// Stores `len` bytes of a frame from `offset` on, as [`Sink::put`].
+    fn put_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> SysResult {
+        io::put_frame_by_pieces(self, frame, offset, len)
+    }
 }
 
 /// Where a write takes its bytes from.
@@ -35,6 +73,10 @@ pub trait Source {
     fn left(&self) -> usize;
     /// Takes up to `buf.len()` bytes.
     fn take(&mut self, buf: &mut [u8]) -> SysResult;
+    /// Takes up to `len` bytes into a frame at `offset`, as [`Source::take`].
+    fn take_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> SysResult {
+        io::take_frame_by_pieces(self, frame, offset, len)
+    }
 }
 
 /// Seconds and nanoseconds since the epoch.
@@ -79,6 +121,56 @@ pub struct Metadata {
     pub btime: Timestamp,
 }
 
+/// What a permission check needs to know of an inode: a part of [`Metadata`] that is cheap to get.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ownership {
+    /// Type and permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Ownership {
+    /// The type bits (`S_IFMT`).
+    pub fn kind(&self) -> u32 {
+        self.mode & linux_raw_sys::general::S_IFMT
+    }
+
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.kind() == linux_raw_sys::general::S_IFDIR
+    }
+
+    /// Whether it is a symlink.
+    pub fn is_symlink(&self) -> bool {
+        self.kind() == linux_raw_sys::general::S_IFLNK
+    }
+
+    /// Whether it is a regular file.
+    pub fn is_regular(&self) -> bool {
+        self.kind() == linux_raw_sys::general::S_IFREG
+    }
+}
+
+/// What statfs(2) shows of a file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StatFs {
+    /// Magic number of its type (statfs(2)).
+    pub kind: u64,
+    /// Block size in bytes.
+    pub bsize: u64,
+    /// Blocks in all.
+    pub blocks: u64,
+    /// Free blocks.
+    pub bfree: u64,
+    /// Inodes in all.
+    pub files: u64,
+    /// Free inodes.
+    pub ffree: u64,
+}
+
 /// The attributes that chmod, chown, utimensat and truncate change; `None`: leave.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SetAttr {
@@ -115,6 +207,20 @@ pub trait Inode: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// Attributes.
     fn metadata(&self) -> Result<Metadata, Errno>;
+    /// Type, permission bits and owner.
+    fn ownership(&self) -> Result<Ownership, Errno> {
+        let meta = self.metadata()?;
+        Ok(Ownership {
+            mode: meta.mode,
+            uid: meta.uid,
+            gid: meta.gid,
+        })
+    }
+    /// The directory that holds it (or held it last) and its name there, where the file system knows them: `None` for a root, and for
+    /// file systems that don't keep track (then the path of the walk decides what `..` is).
+    fn place(&self) -> Option<(Arc<dyn Inode>, Arc<[u8]>)> {
+        None
+    }
     /// Changes attributes; permission was checked by the caller.
     fn set_attr(&self, _attr: &SetAttr) -> Result<(), Errno> {
         Err(Errno::EPERM)
@@ -174,6 +280,42 @@ pub trait Inode: Send + Sync {
     /// An extended attribute.
     fn xattr(&self, _name: &[u8]) -> Result<Vec<u8>, Errno> {
         Err(Errno::ENODATA)
+    }
+    /// Sets an extended attribute; `flags`: XATTR_CREATE, XATTR_REPLACE.
+    fn set_xattr(&self, _name: &[u8], _value: &[u8], _flags: u32) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Removes an extended attribute.
+    fn remove_xattr(&self, _name: &[u8]) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// The names of the extended attributes, each with its NUL.
+    fn list_xattr(&self) -> Result<Vec<u8>, Errno> {
+        Ok(Vec::new())
+    }
+    /// O_TMPFILE: a nameless regular file in this directory's file system, that linkat(2) may name later if `linkable`.
+    fn temporary(&self, _mode: u32, _linkable: bool) -> Result<Arc<dyn Inode>, Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// fallocate(2); offset and length were checked by the caller.
+    fn fallocate(&self, _mode: u32, _offset: u64, _len: u64) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// F_ADD_SEALS.
+    fn add_seals(&self, _seals: u32) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
+    }
+    /// F_GET_SEALS.
+    fn seals(&self) -> Result<u32, Errno> {
+        Err(Errno::EINVAL)
+    }
+    /// statfs(2) of its file system.
+    fn statfs(&self) -> Result<StatFs, Errno> {
+        Ok(StatFs {
+            kind: 0x0102_1994,
+            bsize: 4096,
+            ..StatFs::default()
+        })
     }
 }
 
@@ -296,113 +438,40 @@ pub trait FileOps: Send + Sync {
     fn release(&self, _file: &File) {}
 }
 
-/// An open file description: shared by dup and fork.
-pub struct File {
-    /// Operations.
-    pub ops: Arc<dyn FileOps>,
-    /// Access mode and status flags (`O_*`, as F_GETFL shows).
-    pub flags: core::sync::atomic::AtomicU32,
-    /// Position; held during read and write, as Linux's f_pos lock.
-    pub position: crate::sync::Mutex<u64>,
-    /// Where it was opened; `None` for pipes, sockets and other nameless files.
-    pub location: Option<Location>,
-}
-
-impl File {
-    /// An open file without a path: pipes, sockets, eventfd and so on.
-    pub fn new_nameless(ops: Arc<dyn FileOps>, flags: u32) -> Arc<File> {
-        Arc::new(File {
-            ops,
-            flags: core::sync::atomic::AtomicU32::new(flags),
-            position: crate::sync::Mutex::new(0),
-            location: None,
-        })
-    }
-
-    /// Access mode and status flags.
-    pub fn flags(&self) -> u32 {
-        self.flags.load(core::sync::atomic::Ordering::Relaxed)
-    }
-
-    /// Whether reads are allowed.
-    pub fn readable(&self) -> bool {
-        self.flags() & 3 != 1
-    }
-
-    /// Whether writes are allowed.
-    pub fn writable(&self) -> bool {
-        self.flags() & 3 != 0
-    }
-
-    /// O_NONBLOCK.
-    pub fn nonblocking(&self) -> bool {
-        self.flags() & linux_raw_sys::general::O_NONBLOCK != 0
-    }
-}
-
-/// A process's descriptors.
-pub struct FdTable {}
-
-impl FdTable {
-    /// The open file at `fd`; `EBADF`.
-    pub fn get(&self, _fd: i32) -> Result<Arc<File>, Errno> {
-        Err(Errno::EBADF)
-    }
-
-    /// Puts `file` at the lowest free descriptor not below `min`; `EMFILE` past the limit.
-    pub fn install(&self, _file: Arc<File>, _cloexec: bool, _min: i32) -> Result<i32, Errno> {
-        Err(Errno::EMFILE)
-    }
-
-    /// Closes.
-    pub fn close(&self, _fd: i32) -> Result<(), Errno> {
-        Err(Errno::EBADF)
-    }
-
-    /// A copy for a new process (fork).
-    pub fn fork(&self) -> Arc<FdTable> {
-        Arc::new(FdTable {})
-    }
-
-    /// Closes what is marked close-on-exec.
-    pub fn close_on_exec(&self) {}
-
-    /// All descriptors: number, close-on-exec, file.
-    pub fn list(&self) -> Vec<(i32, bool, Arc<File>)> {
-        Vec::new()
-    }
-}
-
-/// Root, working directory and umask.
-pub struct FsContext {
-    /// Working directory.
-    pub cwd: crate::sync::Mutex<Location>,
-    /// Root directory.
-    pub root: crate::sync::Mutex<Location>,
-    /// File mode creation mask.
-    pub umask: core::sync::atomic::AtomicU32,
-}
-
-/// How a path's last component is treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follow {
-    /// Follow a final symlink.
-    Yes,
-    /// Do not (`O_NOFOLLOW`, lstat).
-    No,
-}
-
-/// Resolves `path` relative to `dirfd` (AT_FDCWD: the working directory) for the current task, checking search permission. Empty path: `ENOENT`.
-pub fn resolve(_dirfd: i32, _path: &[u8], _follow: Follow) -> Result<Location, Errno> {
-    Err(Errno::ENOENT)
-}
-
-/// Opens an inode that was resolved: for exec and the kernel's own use.
-pub fn open_location(_location: &Location, _flags: u32) -> Result<Arc<File>, Errno> {
-    Err(Errno::ENOENT)
-}
-
 /// The path of a location for display.
 pub fn display(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
+}
+
+/// [`Description`] of a file that was opened by path.
+pub fn describe_location(kind: &'static str, file: &File) -> Description {
+    let Some(location) = &file.location else {
+        return Description {
+            kind,
+            text: Arc::from(&b"?"[..]),
+        };
+    };
+    let gone = location.inode.metadata().is_ok_and(|meta| meta.nlink == 0);
+    Description {
+        kind,
+        text: if gone && !location.path.ends_with(b" (deleted)") {
+            Arc::from([&location.path[..], b" (deleted)"].concat())
+        } else {
+            location.path.clone()
+        },
+    }
+}
+
+/// Whether two references are to the same inode object.
+pub fn same_inode(a: &Arc<dyn Inode>, b: &Arc<dyn Inode>) -> bool {
+    core::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b))
+}
+
+/// The time to stamp on an inode that changes now.
+pub fn now() -> Timestamp {
+    let ns = crate::time::realtime_ns();
+    Timestamp {
+        sec: (ns / 1_000_000_000) as i64,
+        nsec: (ns % 1_000_000_000) as i64,
+    }
 }

@@ -234,3 +234,42 @@ fn length_to_nul(text: *const u8, len: usize) -> usize {
     }
     len
 }
+
+/// Bytes that the frame copies move at a time.
+const BOUNCE: usize = 1024;
+
+/// Writes `len` bytes of a frame from `offset` on to user memory.
+pub fn write_from_frame(
+    addr: u64,
+    frame: &super::frame::Frame,
+    offset: usize,
+    len: usize,
+) -> Result<(), Errno> {
+    let mut buf = [0u8; BOUNCE];
+    let mut done = 0;
+    while done < len {
+        let part = (len - done).min(BOUNCE);
+        frame.read(offset + done, &mut buf[..part]);
+        write_bytes(addr.wrapping_add(done as u64), &buf[..part])?;
+        done += part;
+    }
+    Ok(())
+}
+
+/// Reads `len` bytes of user memory into a frame at `offset`.
+pub fn read_to_frame(
+    addr: u64,
+    frame: &super::frame::Frame,
+    offset: usize,
+    len: usize,
+) -> Result<(), Errno> {
+    let mut buf = [0u8; BOUNCE];
+    let mut done = 0;
+    while done < len {
+        let part = (len - done).min(BOUNCE);
+        read_bytes(addr.wrapping_add(done as u64), &mut buf[..part])?;
+        frame.write(offset + done, &buf[..part]);
+        done += part;
+    }
+    Ok(())
+}

@@ -3,15 +3,26 @@
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
+mod attr;
+mod copy;
+mod dir;
 mod epoll;
 mod eventfd;
+mod fcntl;
 mod inotify;
+mod ioctl;
+mod link;
 mod memory;
+mod mount;
+mod open;
 mod pidfd;
 mod pipe;
 mod poll;
+mod rw;
 mod select;
+mod stat;
 pub mod timeout;
+mod xattr;
 
 use crate::{Errno, SysResult, arch::TrapFrame};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -110,14 +121,25 @@ impl Table {
 
 static TABLE: Table = {
     let mut t = Table([None; nr::TABLE_LEN]);
+    attr::add(&mut t);
+    copy::add(&mut t);
+    dir::add(&mut t);
     epoll::add(&mut t);
     eventfd::add(&mut t);
+    fcntl::add(&mut t);
     inotify::add(&mut t);
+    ioctl::add(&mut t);
+    link::add(&mut t);
     memory::add(&mut t);
+    mount::add(&mut t);
+    open::add(&mut t);
     pidfd::add(&mut t);
     pipe::add(&mut t);
     poll::add(&mut t);
+    rw::add(&mut t);
     select::add(&mut t);
+    stat::add(&mut t);
+    xattr::add(&mut t);
     t
 };
 
@@ -134,15 +156,12 @@ pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
 /// ENOSYS, reported the first time for each number that Linux has.
 #[cold]
 fn unimplemented(number: usize) -> SysResult {
-    static REPORTED: [AtomicU64; nr::TABLE_LEN.div_ceil(64)] =
-        [const { AtomicU64::new(0) }; nr::TABLE_LEN.div_ceil(64)];
+    static REPORTED: [AtomicU64; nr::TABLE_LEN.div_ceil(64)] = [const { AtomicU64::new(0) }; nr::TABLE_LEN.div_ceil(64)];
     if let Some(word) = REPORTED.get(number / 64) {
         let bit = 1 << (number % 64);
         if word.fetch_or(bit, Relaxed) & bit == 0 {
-            let name = vitrine_abi::syscall::by_number(number as u64).map_or("?", |call| call.name);
-            crate::warn!(
-                "system call {name} ({number}) is not implemented: the program gets ENOSYS"
-            );
+            let name = vitrine_abi::syscall::get(number as u64).map_or("?", |call| call.name);
+            crate::warn!("system call {name} ({number}) is not implemented: the program gets ENOSYS");
         }
     }
     Err(Errno::ENOSYS)

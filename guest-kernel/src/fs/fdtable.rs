@@ -1,0 +1,259 @@
+//! A process's descriptors.
+
+use super::{File, locks};
+use crate::{Errno, sync::Mutex};
+use alloc::{sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicU64, Ordering};
+use linux_raw_sys::general::RLIMIT_NOFILE;
+
+/// Most descriptors that any limit allows (`fs.nr_open`).
+pub const MAX_DESCRIPTORS: u64 = 1 << 20;
+
+/// A process's descriptors; shared by its threads (CLONE_FILES).
+pub struct FdTable {
+    /// Identity as the owner of POSIX record locks.
+    id: u64,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    slots: Vec<Option<Slot>>,
+    /// No descriptor below it is free.
+    lowest_free: usize,
+}
+
+#[derive(Clone)]
+struct Slot {
+    file: Arc<File>,
+    cloexec: bool,
+}
+
+/// RLIMIT_NOFILE of the running process, capped.
+pub fn descriptor_limit() -> u64 {
+    let limits = crate::sched::current();
+    let soft = limits.process.rlimits.lock()[RLIMIT_NOFILE as usize][0];
+    soft.min(MAX_DESCRIPTORS)
+}
+
+/// The running task's descriptors.
+pub fn current_files() -> Result<Arc<FdTable>, Errno> {
+    crate::sched::current().files()
+}
+
+impl Slots {
+    fn get(&self, fd: i32) -> Option<&Slot> {
+        self.slots.get(usize::try_from(fd).ok()?)?.as_ref()
+    }
+
+    fn get_mut(&mut self, fd: i32) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::try_from(fd).ok()?)?.as_mut()
+    }
+
+    fn take(&mut self, fd: i32) -> Option<Slot> {
+        let index = usize::try_from(fd).ok()?;
+        let slot = self.slots.get_mut(index)?.take()?;
+        self.lowest_free = self.lowest_free.min(index);
+        Some(slot)
+    }
+
+    /// The lowest free place from `min` on.
+    fn free_from(&self, min: usize) -> usize {
+        let start = min.max(self.lowest_free);
+        (start..self.slots.len())
+            .find(|&i| self.slots[i].is_none())
+            .unwrap_or(start.max(self.slots.len()))
+    }
+
+    fn put(&mut self, index: usize, slot: Slot) -> Option<Slot> {
+        if self.slots.len() <= index {
+            self.slots.resize(index + 1, None);
+        }
+        if index == self.lowest_free {
+            self.lowest_free += 1;
+        }
+        self.slots[index].replace(slot)
+    }
+}
+
+impl Default for FdTable {
+    fn default() -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        FdTable {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            slots: Mutex::new(Slots::default()),
+        }
+    }
+}
+
+impl FdTable {
+    /// An empty table.
+    pub fn new() -> Arc<FdTable> {
+        Arc::new(FdTable::default())
+    }
+
+    /// Identity as the owner of POSIX record locks.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The open file at `fd`, also if it was opened with O_PATH; `EBADF`.
+    pub fn get(&self, fd: i32) -> Result<Arc<File>, Errno> {
+        match self.slots.lock().get(fd) {
+            Some(slot) => Ok(slot.file.clone()),
+            None => Err(Errno::EBADF),
+        }
+    }
+
+    /// The open file at `fd`; `EBADF` also if it was opened with O_PATH: what most calls need.
+    pub fn get_open(&self, fd: i32) -> Result<Arc<File>, Errno> {
+        let file = self.get(fd)?;
+        if file.is_path() {
+            return Err(Errno::EBADF);
+        }
+        Ok(file)
+    }
+
+    /// Puts `file` at the lowest free descriptor not below `min`; `EMFILE` past the running process's limit.
+    pub fn install(&self, file: Arc<File>, cloexec: bool, min: i32) -> Result<i32, Errno> {
+        self.install_within(file, cloexec, min, descriptor_limit())
+    }
+
+    /// As [`FdTable::install`], with the limit given.
+    pub fn install_within(
+        &self,
+        file: Arc<File>,
+        cloexec: bool,
+        min: i32,
+        limit: u64,
+    ) -> Result<i32, Errno> {
+        let min = usize::try_from(min).map_err(|_| Errno::EINVAL)?;
+        let mut slots = self.slots.lock();
+        let index = slots.free_from(min);
+        if index as u64 >= limit.min(MAX_DESCRIPTORS) {
+            return Err(Errno::EMFILE);
+        }
+        slots.put(index, Slot { file, cloexec });
+        Ok(index as i32)
+    }
+
+    /// Fails as [`FdTable::install`] would: asked before an open has effects.
+    pub fn check_room(&self) -> Result<(), Errno> {
+        let index = self.slots.lock().free_from(0);
+        if index as u64 >= descriptor_limit() {
+            return Err(Errno::EMFILE);
+        }
+        Ok(())
+    }
+
+    /// Puts `file` at exactly `fd`, closing what was there (dup2(2)). The caller checked `fd` against the limit.
+    pub fn replace(&self, fd: i32, file: Arc<File>, cloexec: bool) -> Result<(), Errno> {
+        let index = usize::try_from(fd).map_err(|_| Errno::EBADF)?;
+        if index as u64 >= MAX_DESCRIPTORS {
+            return Err(Errno::EBADF);
+        }
+        let old = self.slots.lock().put(index, Slot { file, cloexec });
+        if let Some(slot) = old {
+            locks::release_process(&slot.file, self.id);
+        }
+        Ok(())
+    }
+
+    /// Closes.
+    pub fn close(&self, fd: i32) -> Result<(), Errno> {
+        let slot = self.slots.lock().take(fd).ok_or(Errno::EBADF)?;
+        locks::release_process(&slot.file, self.id);
+        Ok(())
+    }
+
+    /// Close-on-exec flag of `fd`.
+    pub fn cloexec(&self, fd: i32) -> Result<bool, Errno> {
+        let slots = self.slots.lock();
+        slots.get(fd).map(|s| s.cloexec).ok_or(Errno::EBADF)
+    }
+
+    /// Sets the close-on-exec flag of `fd`.
+    pub fn set_cloexec(&self, fd: i32, on: bool) -> Result<(), Errno> {
+        let mut slots = self.slots.lock();
+        slots.get_mut(fd).ok_or(Errno::EBADF)?.cloexec = on;
+        Ok(())
+    }
+
+    /// A copy for a new process (fork).
+    pub fn fork(&self) -> Arc<FdTable> {
+        let copy = FdTable::default();
+        {
+            let from = self.slots.lock();
+            let mut to = copy.slots.lock();
+            to.slots = from.slots.clone();
+            to.lowest_free = from.lowest_free;
+        }
+        Arc::new(copy)
+    }
+
+    /// Closes what is marked close-on-exec.
+    pub fn close_on_exec(&self) {
+        self.close_where(0, i32::MAX, |slot| slot.cloexec);
+    }
+
+    /// Closes all of `first..=last` (close_range(2)).
+    pub fn close_range(&self, first: i32, last: i32) {
+        self.close_where(first, last, |_| true);
+    }
+
+    /// Marks all of `first..=last` close-on-exec.
+    pub fn cloexec_range(&self, first: i32, last: i32) {
+        let mut slots = self.slots.lock();
+        let (start, end) = slots.bounds(first, last);
+        for slot in slots.slots[start..end].iter_mut().flatten() {
+            slot.cloexec = true;
+        }
+    }
+
+    fn close_where(&self, first: i32, last: i32, close: impl Fn(&Slot) -> bool) {
+        let mut closed = Vec::new();
+        {
+            let mut slots = self.slots.lock();
+            let (start, end) = slots.bounds(first, last);
+            for index in start..end {
+                if slots.slots[index].as_ref().is_some_and(&close) {
+                    closed.extend(slots.take(index as i32));
+                }
+            }
+        }
+        for slot in closed {
+            locks::release_process(&slot.file, self.id);
+        }
+    }
+
+    /// All descriptors: number, close-on-exec, file.
+    pub fn list(&self) -> Vec<(i32, bool, Arc<File>)> {
+        let slots = self.slots.lock();
+        let each = slots.slots.iter().enumerate();
+        each.filter_map(|(fd, slot)| {
+            let slot = slot.as_ref()?;
+            Some((fd as i32, slot.cloexec, slot.file.clone()))
+        })
+        .collect()
+    }
+
+    /// Places in the table, used or not: `FDSize` of /proc/PID/status.
+    pub fn capacity(&self) -> usize {
+        self.slots.lock().slots.len().next_multiple_of(64)
+    }
+}
+
+impl Slots {
+    /// `first..=last` as a range of existing places.
+    fn bounds(&self, first: i32, last: i32) -> (usize, usize) {
+        let end = usize::try_from(last).map_or(0, |l| l.saturating_add(1));
+        let end = end.min(self.slots.len());
+        (usize::try_from(first).unwrap_or(0).min(end), end)
+    }
+}
+
+impl Drop for FdTable {
+    fn drop(&mut self) {
+        self.close_where(0, i32::MAX, |_| true);
+    }
+}

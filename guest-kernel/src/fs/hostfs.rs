@@ -1,0 +1,108 @@
+//! The host's tree as the lower layer: where a node's original lies, and host handles to it, opened when needed.
+//!
+//! At most [`MAX_HANDLES`] handles stay open; the oldest gives way, and is looked up again if it is missed.
+
+use crate::{
+    Errno,
+    hostcall::{self, HostHandle},
+    sync::Mutex,
+};
+use alloc::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    vec::Vec,
+};
+use vitrine_abi::hostcall::HostAttr;
+
+/// Handles kept open besides the root's.
+const MAX_HANDLES: usize = 400;
+/// Longest relative path asked for at once.
+const MAX_RELATIVE: usize = 2048;
+
+static OPEN: Mutex<VecDeque<Weak<Lower>>> = Mutex::new(VecDeque::new());
+
+/// The original of a node on the host. Names on the host don't change under the guest, so it stays valid when the node is renamed.
+pub struct Lower {
+    /// The host directory that holds it; `None`: it is the root.
+    parent: Option<Arc<Lower>>,
+    name: Arc<[u8]>,
+    handle: Mutex<Option<Arc<HostHandle>>>,
+}
+
+impl Lower {
+    /// The root of the host's tree.
+    pub fn root() -> Arc<Lower> {
+        Arc::new(Lower {
+            parent: None,
+            name: Arc::from(&b""[..]),
+            handle: Mutex::new(Some(Arc::new(HostHandle::ROOT))),
+        })
+    }
+
+    /// A child that is known to exist (from a listing): no handle yet.
+    pub fn child(self: &Arc<Lower>, name: &Arc<[u8]>) -> Arc<Lower> {
+        Arc::new(Lower {
+            parent: Some(self.clone()),
+            name: name.clone(),
+            handle: Mutex::new(None),
+        })
+    }
+
+    /// Looks a child up on the host.
+    pub fn lookup(self: &Arc<Lower>, name: &Arc<[u8]>) -> Result<(Arc<Lower>, HostAttr), Errno> {
+        let child = self.child(name);
+        let (base, path) = child.nearest()?;
+        let (handle, attr) = hostcall::lookup(&base, &path)?;
+        child.keep(Arc::new(handle));
+        Ok((child, attr))
+    }
+
+    /// A handle to it.
+    pub fn handle(self: &Arc<Lower>) -> Result<Arc<HostHandle>, Errno> {
+        if let Some(handle) = &*self.handle.lock() {
+            return Ok(handle.clone());
+        }
+        let (base, path) = self.nearest()?;
+        let (handle, _) = hostcall::lookup(&base, &path)?;
+        let handle = Arc::new(handle);
+        self.keep(handle.clone());
+        Ok(handle)
+    }
+
+    /// The nearest ancestor with an open handle, and the path from there.
+    fn nearest(self: &Arc<Lower>) -> Result<(Arc<HostHandle>, Vec<u8>), Errno> {
+        let mut names = alloc::vec![self.name.clone()];
+        let mut len = self.name.len();
+        let mut next = self.parent.as_ref();
+        let base = loop {
+            let lower = next.ok_or(Errno::EIO)?;
+            let open = lower.handle.lock().clone();
+            if let Some(handle) = open {
+                break handle;
+            }
+            len += lower.name.len() + 1;
+            if len > MAX_RELATIVE {
+                break lower.handle()?;
+            }
+            names.push(lower.name.clone());
+            next = lower.parent.as_ref();
+        };
+        names.reverse();
+        Ok((base, names.join(&b'/')))
+    }
+
+    fn keep(self: &Arc<Lower>, handle: Arc<HostHandle>) {
+        *self.handle.lock() = Some(handle);
+        let mut open = OPEN.lock();
+        open.push_back(Arc::downgrade(self));
+        if open.len() > MAX_HANDLES {
+            let oldest = open.pop_front().and_then(|weak| weak.upgrade());
+            drop(open);
+            if let Some(lower) = oldest
+                && lower.parent.is_some()
+            {
+                lower.handle.lock().take();
+            }
+        }
+    }
+}

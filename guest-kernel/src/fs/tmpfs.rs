@@ -1,0 +1,64 @@
+//! tmpfs: the in-memory file system without a lower layer.
+
+use super::{
+    Inode,
+    node::{NewNode, Node, Superblock},
+};
+use crate::Errno;
+use alloc::sync::Arc;
+use linux_raw_sys::general::{S_IFDIR, S_IFREG};
+
+/// TMPFS_MAGIC (statfs(2)).
+const MAGIC: u64 = 0x0102_1994;
+
+/// A new, empty file system: its root directory.
+pub fn root(mode: u32, uid: u32, gid: u32) -> Arc<dyn Inode> {
+    let fs = Superblock::new("tmpfs", MAGIC, Superblock::new_dev());
+    let root = Node::new(&fs, new(&fs, S_IFDIR | mode & 0o7777, uid, gid));
+    root.add_links(2);
+    root
+}
+
+fn new(fs: &Superblock, mode: u32, uid: u32, gid: u32) -> NewNode {
+    NewNode {
+        mode,
+        uid,
+        gid,
+        rdev: 0,
+        dev: fs.dev,
+        target: None,
+    }
+}
+
+/// A nameless regular file in memory, for memfd_create(2); `name` is shown as `/memfd:NAME (deleted)`. It takes no seals until [`allow_sealing`].
+pub fn anonymous(name: &[u8]) -> Arc<dyn Inode> {
+    static FS: spin::Once<Arc<Superblock>> = spin::Once::new();
+    let fs = FS.call_once(|| Superblock::new("tmpfs", MAGIC, Superblock::new_dev()));
+    let cred = super::access::current();
+    let node = Node::new(fs, new(fs, S_IFREG | 0o777, cred.fsuid, cred.fsgid));
+    let shown = [b"memfd:", name].concat();
+    node.set_place(&alloc::sync::Weak::new(), &Arc::from(shown));
+    node.set_sealable(false);
+    node
+}
+
+/// Lets seals be put on a file that [`anonymous`] made (MFD_ALLOW_SEALING).
+pub fn allow_sealing(inode: &Arc<dyn Inode>) {
+    if let Some(node) = Node::of(inode) {
+        node.set_sealable(true);
+    }
+}
+
+/// Makes a directory of root's, by the kernel itself.
+pub fn make_directory(
+    parent: &Arc<dyn Inode>,
+    name: &[u8],
+    mode: u32,
+) -> Result<Arc<dyn Inode>, Errno> {
+    let parent = Node::of(parent).ok_or(Errno::EPERM)?;
+    let mut of = new(&parent.fs, S_IFDIR | mode, 0, 0);
+    of.dev = parent.dev;
+    let node = Node::new(&parent.fs, of);
+    parent.add_child(name, &node)?;
+    Ok(node)
+}
