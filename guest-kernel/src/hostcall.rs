@@ -2,8 +2,8 @@
 //!
 //! Buffers are frames: the VMM reads and writes guest physical memory.
 
-use crate::{Errno, mm::frame::Frame};
-use alloc::vec::Vec;
+use crate::{Errno, mm::frame::Frame, sync::WaitQueue};
+use alloc::{sync::Arc, vec::Vec};
 use vitrine_abi::hostcall::{HostAttr, HostStatFs, HostTime};
 
 /// A host file or directory that the VMM holds for the guest. The root directory is [`HostHandle::ROOT`]. Closed on drop.
@@ -61,15 +61,15 @@ pub fn console_read(_buf: &mut [u8]) -> Result<usize, Errno> {
 }
 
 /// Woken when console input arrives.
-pub fn console_input_queue() -> &'static crate::sync::WaitQueue {
-    static QUEUE: crate::sync::WaitQueue = crate::sync::WaitQueue::new();
-    &QUEUE
+pub fn console_input_queue() -> &'static Arc<WaitQueue> {
+    static QUEUE: spin::Once<Arc<WaitQueue>> = spin::Once::new();
+    QUEUE.call_once(|| Arc::new(WaitQueue::new()))
 }
 
 /// Woken when console output has room again.
-pub fn console_output_queue() -> &'static crate::sync::WaitQueue {
-    static QUEUE: crate::sync::WaitQueue = crate::sync::WaitQueue::new();
-    &QUEUE
+pub fn console_output_queue() -> &'static Arc<WaitQueue> {
+    static QUEUE: spin::Once<Arc<WaitQueue>> = spin::Once::new();
+    QUEUE.call_once(|| Arc::new(WaitQueue::new()))
 }
 
 /// The host's clocks.

@@ -4,6 +4,15 @@
 //! - [`FileOps`] and [`File`]: an open file description.
 //! - [`FdTable`], [`FsContext`]: a process's descriptors, working directory and umask.
 
+pub mod console;
+pub mod devfs;
+pub mod devices;
+pub mod procfs;
+pub mod pseudo;
+pub mod pty;
+pub mod sysfs;
+pub mod tty;
+
 use crate::{Errno, SysResult, mm::MemoryObject, sync::WaitQueue};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::any::Any;
@@ -64,6 +73,23 @@ pub struct Metadata {
     pub ctime: Timestamp,
     /// …
     pub btime: Timestamp,
+}
+
+/// What statfs(2) shows of a file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StatFs {
+    /// Magic number of its type (statfs(2)).
+    pub kind: u64,
+    /// Block size in bytes.
+    pub bsize: u64,
+    /// Blocks in all.
+    pub blocks: u64,
+    /// Free blocks.
+    pub bfree: u64,
+    /// Inodes in all.
+    pub files: u64,
+    /// Free inodes.
+    pub ffree: u64,
 }
 
 /// The attributes that chmod, chown, utimensat and truncate change; `None`: leave.
@@ -161,6 +187,14 @@ pub trait Inode: Send + Sync {
     /// An extended attribute.
     fn xattr(&self, _name: &[u8]) -> Result<Vec<u8>, Errno> {
         Err(Errno::ENODATA)
+    }
+    /// statfs(2) of its file system.
+    fn statfs(&self) -> Result<StatFs, Errno> {
+        Ok(StatFs {
+            kind: 0x0102_1994,
+            bsize: 4096,
+            ..StatFs::default()
+        })
     }
 }
 
@@ -281,6 +315,62 @@ pub struct File {
     pub position: crate::sync::Mutex<u64>,
     /// Where it was opened; `None` for pipes, sockets and other nameless files.
     pub location: Option<Location>,
+}
+
+impl File {
+    /// An open file at a location.
+    pub fn new(ops: Arc<dyn FileOps>, flags: u32, location: Option<Location>) -> Arc<File> {
+        Arc::new(File {
+            ops,
+            flags: core::sync::atomic::AtomicU32::new(flags),
+            position: crate::sync::Mutex::new(0),
+            location,
+        })
+    }
+
+    /// Access mode and status flags.
+    pub fn flags(&self) -> u32 {
+        self.flags.load(core::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Whether reads are allowed.
+    pub fn readable(&self) -> bool {
+        self.flags() & 3 != 1
+    }
+
+    /// Whether writes are allowed.
+    pub fn writable(&self) -> bool {
+        self.flags() & 3 != 0
+    }
+
+    /// O_NONBLOCK.
+    pub fn nonblocking(&self) -> bool {
+        self.flags() & linux_raw_sys::general::O_NONBLOCK != 0
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.ops.release(self);
+    }
+}
+
+/// The operations of an open directory, of any file system: it is listed through its inode.
+pub struct OpenDirectory {
+    /// The directory.
+    pub inode: Arc<dyn Inode>,
+}
+
+impl FileOps for OpenDirectory {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        self.inode.metadata()
+    }
+    fn describe(&self, _file: &File) -> Description {
+        unreachable!("skeleton")
+    }
 }
 
 /// A process's descriptors.

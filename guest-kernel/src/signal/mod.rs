@@ -80,3 +80,8 @@ pub fn has_work(_task: &Task) -> bool {
 /// On the way back to user mode: takes pending signals: stops, kills, or sets up a handler's frame; restarts or fails an interrupted
 /// system call (`frame.orig_rax` is its number, `frame.rax` the negated internal errno `ERESTART*`).
 pub fn deliver(_frame: &mut TrapFrame) {}
+
+/// Whether the task blocks or ignores a signal, so that sending it would do nothing to it.
+pub fn blocked_or_ignored(_task: &Task, _signo: u32) -> bool {
+    false
+}
