@@ -10,7 +10,7 @@ use crate::{
     },
     sync::WaitQueue,
 };
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use vitrine_abi::{
     boot::Region,
@@ -216,15 +216,15 @@ pub fn console_read(buf: &mut [u8]) -> Result<usize, Errno> {
 }
 
 /// Woken when console input arrives.
-pub fn console_input_queue() -> &'static WaitQueue {
-    static QUEUE: WaitQueue = WaitQueue::new();
-    &QUEUE
+pub fn console_input_queue() -> &'static Arc<WaitQueue> {
+    static QUEUE: spin::Once<Arc<WaitQueue>> = spin::Once::new();
+    QUEUE.call_once(|| Arc::new(WaitQueue::new()))
 }
 
 /// Woken when console output has room again.
-pub fn console_output_queue() -> &'static WaitQueue {
-    static QUEUE: WaitQueue = WaitQueue::new();
-    &QUEUE
+pub fn console_output_queue() -> &'static Arc<WaitQueue> {
+    static QUEUE: spin::Once<Arc<WaitQueue>> = spin::Once::new();
+    QUEUE.call_once(|| Arc::new(WaitQueue::new()))
 }
 
 /// The host's clocks.

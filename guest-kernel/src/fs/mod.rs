@@ -9,8 +9,10 @@
 
 pub mod access;
 pub mod anon;
+pub mod console;
 pub mod context;
 pub mod devfs;
+pub mod devices;
 mod directory;
 pub mod epoll;
 pub mod eventfd;
@@ -31,11 +33,14 @@ pub mod path;
 pub mod pidfd;
 pub mod pipe;
 pub mod procfs;
+pub mod pseudo;
+pub mod pty;
 pub mod ready;
 pub mod signalfd;
 pub mod sysfs;
 pub mod timerfd;
 pub mod tmpfs;
+pub mod tty;
 
 pub use context::{FsContext, init};
 pub use fdtable::{FdTable, current_files};

@@ -103,3 +103,8 @@ pub fn pending_set(_task: &Task) -> u64 {
 pub fn arrival_queue(_task: &Task) -> Arc<crate::sync::WaitQueue> {
     Arc::new(crate::sync::WaitQueue::new())
 }
+
+/// Whether the task blocks or ignores a signal, so that sending it would do nothing to it.
+pub fn blocked_or_ignored(_task: &Task, _signo: u32) -> bool {
+    false
+}

@@ -1,0 +1,478 @@
+//! The workload's standard descriptors as the VMM's caller handed them over.
+//!
+//! A terminal becomes a guest [`Tty`] whose other side is the host's terminal (in raw mode: echo and output processing are the guest's). A
+//! pipe, file, device or socket becomes a [`Stream`]: bytes as they come, with the host's attributes.
+
+use super::{
+    Description, File, FileOps, Location, Metadata, PollEvents, PollTable, Sink, Source, devfs,
+    devices, pseudo, pty,
+    tty::{Name, Tty, TtyBackend, TtyFile, Winsize, job},
+};
+use crate::{
+    Errno, SysResult, hostcall,
+    mm::user,
+    sched,
+    signal::{self, SigInfo},
+    sync::{Interruptible, Mutex, WaitQueue, wait_until},
+};
+use alloc::{boxed::Box, collections::VecDeque, format, sync::Arc, vec::Vec};
+use core::{
+    any::Any,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use linux_raw_sys::{general::*, ioctl::FIONREAD};
+use spin::Once;
+use vitrine_abi::boot::{BootInfo, ConsoleFd};
+
+/// [`ConsoleFd::kind`]: closed.
+const CLOSED: u32 = 0;
+/// [`ConsoleFd::kind`]: terminal.
+const TERMINAL: u32 = 1;
+/// [`ConsoleFd::kind`]: character device.
+const CHARACTER_DEVICE: u32 = 4;
+
+/// Bytes that go to the host at a time.
+const CHUNK: usize = 64 << 10;
+/// Bytes that are fetched from the host at a time.
+const FETCH: usize = 4096;
+
+/// The console's terminals.
+#[derive(Default)]
+struct Terminals {
+    /// The one that controls the first session.
+    main: Option<Arc<Tty>>,
+    /// The one that standard input is.
+    input: Option<Arc<Tty>>,
+}
+
+static TERMINALS: Once<Terminals> = Once::new();
+
+/// The terminal of the console, if a standard descriptor is one.
+pub fn terminal() -> Option<Arc<Tty>> {
+    TERMINALS.get()?.main.clone()
+}
+
+/// The open files for descriptors 0, 1 and 2 of the first process, whose pid, process group and session are 1. To be called once.
+pub fn standard_files(boot: &BootInfo) -> [Option<Arc<File>>; 3] {
+    let mut files: [Option<Arc<File>>; 3] = [None, None, None];
+    let mut terminals: Vec<(usize, Arc<Tty>)> = Vec::new();
+    for (index, fd) in boot.console.iter().enumerate() {
+        let same = |other: &usize| is_same(&boot.console[*other], fd);
+        files[index] = match fd.kind {
+            CLOSED => None,
+            TERMINAL => {
+                let known = terminals.iter().find(|(first, _)| same(first));
+                let tty = match known {
+                    Some((_, tty)) => Some(tty.clone()),
+                    None => new_terminal(boot, index),
+                };
+                let Some(tty) = tty else { continue };
+                let shared = (0..index).find(|other| {
+                    same(other) && access_mode(&boot.console[*other]) == access_mode(fd)
+                });
+                terminals.push((index, tty.clone()));
+                match shared {
+                    Some(other) => files[other].clone(),
+                    None => terminal_file(&tty, access_mode(fd)),
+                }
+            }
+            CHARACTER_DEVICE if fd.rdev == devices::NULL => null_file(access_mode(fd)),
+            _ => Some(stream_file(boot, index)),
+        };
+    }
+    let input = terminals.iter().find(|(index, _)| *index == 0);
+    let input = input.map(|(_, tty)| tty.clone());
+    // Whoever has only its output on a terminal has that one for its controlling terminal.
+    let main = input.clone();
+    let main = main.or_else(|| terminals.last().map(|(_, tty)| tty.clone()));
+    if let Some(tty) = &main {
+        job::attach(tty, 1, 1);
+    }
+    TERMINALS.call_once(|| Terminals { main, input });
+    pump_input();
+    files
+}
+
+fn access_mode(fd: &ConsoleFd) -> u32 {
+    fd.flags & O_ACCMODE
+}
+
+fn is_same(a: &ConsoleFd, b: &ConsoleFd) -> bool {
+    a.kind == b.kind && a.dev == b.dev && a.ino == b.ino && a.rdev == b.rdev
+}
+
+fn new_terminal(boot: &BootInfo, index: usize) -> Option<Arc<Tty>> {
+    let fd = boot.console.get(index)?;
+    // Of the descriptors of one terminal, one that is meant for output is written to.
+    let output = [1, 2, 0]
+        .into_iter()
+        .find(|other| is_same(&boot.console[*other], fd))?;
+    let host = HostOutput::new(output as u32);
+    let backend = HostTerminal {
+        host,
+        feeds_input: index == 0,
+    };
+    let tty = pty::register(boot.uid, || Box::new(backend)).ok()?;
+    let [rows, cols, x_pixels, y_pixels] = boot.winsize;
+    tty.init_winsize(Winsize {
+        rows,
+        cols,
+        x_pixels,
+        y_pixels,
+    });
+    tty.init_input_mode(IUTF8);
+    Some(tty)
+}
+
+fn terminal_file(tty: &Arc<Tty>, access: u32) -> Option<Arc<File>> {
+    let ops = TtyFile::attach(tty, Name::Slave).ok()?;
+    Some(File::new(
+        ops,
+        access | O_LARGEFILE,
+        Some(pty::location(tty)),
+    ))
+}
+
+fn null_file(access: u32) -> Option<Arc<File>> {
+    let location = Location {
+        inode: devfs::node(devices::NULL)?,
+        path: Arc::from(&b"/dev/null"[..]),
+    };
+    let ops = devices::open(devices::NULL, access).ok()?;
+    Some(File::new(ops, access | O_LARGEFILE, Some(location)))
+}
+
+fn stream_file(boot: &BootInfo, index: usize) -> Arc<File> {
+    let fd = boot.console[index];
+    let is = |other: usize| is_same(&boot.console[other], &fd);
+    let output = match index {
+        0 => [1, 2].into_iter().find(|other| is(*other)),
+        _ => Some(index),
+    };
+    let stream = Stream {
+        fd,
+        reads: is(0),
+        output: output.map(|fd| HostOutput::new(fd as u32)),
+    };
+    File::new(
+        Arc::new(stream),
+        fd.flags & (O_ACCMODE | O_APPEND) | O_LARGEFILE,
+        None,
+    )
+}
+
+/// Console input has arrived, or ended: feeds it to the terminal's line discipline, so that Ctrl-C works while nobody reads. To be called
+/// from a task, between user instructions.
+pub fn pump_input() {
+    hostcall::console_input_queue().wake_all();
+    feed_input();
+}
+
+/// Gives the line discipline what input there is and it has room for.
+fn feed_input() {
+    let Some(tty) = TERMINALS.get().and_then(|t| t.input.clone()) else {
+        return;
+    };
+    let mut buf = [0; 1024];
+    loop {
+        let room = tty.input_room().min(buf.len());
+        if room == 0 {
+            return;
+        }
+        match hostcall::console_read(&mut buf[..room]) {
+            Ok(0) => {
+                tty.hang_up();
+                return;
+            }
+            Ok(n) => {
+                tty.receive(&buf[..n.min(room)]);
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// Console output has room again (PENDING_CONSOLE_OUTPUT): echo that waited goes on, and writers do. To be called as [`pump_input`].
+pub fn pump_output() {
+    if let Some(terminals) = TERMINALS.get() {
+        for tty in [&terminals.main, &terminals.input].into_iter().flatten() {
+            tty.flush();
+        }
+    }
+    hostcall::console_output_queue().wake_all();
+}
+
+/// The host's terminal has a new size.
+pub fn winsize_changed(rows: u16, cols: u16, x_pixels: u16, y_pixels: u16) {
+    if let Some(tty) = terminal() {
+        tty.set_winsize(Winsize {
+            rows,
+            cols,
+            x_pixels,
+            y_pixels,
+        });
+    }
+}
+
+/// Output to a descriptor of the VMM's caller.
+struct HostOutput {
+    fd: u32,
+    /// The output queue's generation at which the host last had no room, plus 1; 0: it had.
+    stalled: AtomicU64,
+}
+
+impl HostOutput {
+    fn new(fd: u32) -> HostOutput {
+        HostOutput {
+            fd,
+            stalled: AtomicU64::new(0),
+        }
+    }
+
+    fn write(&self, data: &[u8]) -> Result<usize, Errno> {
+        let generation = hostcall::console_output_queue().generation();
+        let n = hostcall::console_write(self.fd, data)?.min(data.len());
+        let stalled = if n < data.len() { generation + 1 } else { 0 };
+        self.stalled.store(stalled, Ordering::Relaxed);
+        Ok(n)
+    }
+
+    /// Whether the host may have room: so unless a write found none and nothing was heard since.
+    fn writable(&self) -> bool {
+        let generation = hostcall::console_output_queue().generation();
+        self.stalled.load(Ordering::Relaxed) != generation + 1
+    }
+}
+
+/// The other side of a console terminal.
+struct HostTerminal {
+    host: HostOutput,
+    feeds_input: bool,
+}
+
+impl TtyBackend for HostTerminal {
+    fn write(&self, data: &[u8]) -> Result<usize, Errno> {
+        self.host.write(data)
+    }
+
+    fn writable(&self) -> bool {
+        self.host.writable()
+    }
+
+    fn output_queue(&self) -> Arc<WaitQueue> {
+        hostcall::console_output_queue().clone()
+    }
+
+    fn input_drained(&self) {
+        if self.feeds_input {
+            feed_input();
+        }
+    }
+}
+
+/// Input fetched from the host that nobody has read yet: poll has to look.
+struct Fetched {
+    data: VecDeque<u8>,
+    ended: bool,
+}
+
+static FETCHED: Mutex<Fetched> = Mutex::new(Fetched {
+    data: VecDeque::new(),
+    ended: false,
+});
+
+impl Fetched {
+    /// Tries to have something to read; whether there is (or the end was reached).
+    fn look(&mut self) -> bool {
+        if self.data.is_empty() && !self.ended {
+            let mut buf = alloc::vec![0; FETCH];
+            match hostcall::console_read(&mut buf) {
+                Ok(0) => self.ended = true,
+                Ok(n) => self.data.extend(buf.iter().take(n)),
+                Err(Errno::EAGAIN) => {}
+                // What can't be read has ended.
+                Err(_) => self.ended = true,
+            }
+        }
+        !self.data.is_empty() || self.ended
+    }
+
+    /// Takes up to `room` bytes; none: the end. `None`: nothing yet.
+    fn take(&mut self, room: usize) -> Option<Result<Vec<u8>, Errno>> {
+        if self.data.is_empty() && !self.ended && room > FETCH {
+            // A big read goes past the buffer.
+            let mut buf = alloc::vec![0; room.min(CHUNK)];
+            return match hostcall::console_read(&mut buf) {
+                Ok(n) => {
+                    buf.truncate(n);
+                    Some(Ok(buf))
+                }
+                Err(Errno::EAGAIN) => None,
+                Err(e) => Some(Err(e)),
+            };
+        }
+        if !self.look() {
+            return None;
+        }
+        // The end is told once for each look at the host: a FIFO may get another writer.
+        self.ended = self.ended && !self.data.is_empty();
+        let n = room.min(self.data.len());
+        Some(Ok(self.data.drain(..n).collect()))
+    }
+}
+
+/// A standard descriptor that isn't a terminal.
+struct Stream {
+    fd: ConsoleFd,
+    /// Reads come from the host's descriptor 0.
+    reads: bool,
+    /// Where writes go.
+    output: Option<HostOutput>,
+}
+
+impl FileOps for Stream {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn read(&self, file: &File, out: &mut dyn Sink) -> SysResult {
+        if out.room() == 0 || !self.reads {
+            return Ok(0);
+        }
+        let room = out.room();
+        let look = || FETCHED.lock().take(room);
+        let data = if file.nonblocking() {
+            look().ok_or(Errno::EAGAIN)?
+        } else {
+            let queue = hostcall::console_input_queue();
+            wait_until(&[queue], None, Interruptible::Yes, look).map_err(|_| Errno::ERESTARTSYS)?
+        }?;
+        if data.is_empty() {
+            return Ok(0);
+        }
+        out.put(&data)
+    }
+
+    fn write(&self, file: &File, src: &mut dyn Source) -> SysResult {
+        let host = self.output.as_ref().ok_or(Errno::EBADF)?;
+        let mut done = 0;
+        let mut buf = Vec::new();
+        while src.left() > 0 {
+            buf.resize(src.left().min(CHUNK), 0);
+            let n = match src.take(&mut buf) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(_) if done > 0 => break,
+                Err(e) => return Err(e),
+            };
+            match self.write_all(host, file.nonblocking(), &buf[..n]) {
+                (accepted, Ok(())) => done += accepted,
+                (accepted, Err(e)) => {
+                    done += accepted;
+                    return if done > 0 { Ok(done) } else { Err(e) };
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn poll(&self, _file: &File, table: &mut PollTable) -> PollEvents {
+        let mut events = PollEvents::empty();
+        if self.reads {
+            table.add(hostcall::console_input_queue());
+            if FETCHED.lock().look() {
+                events |= PollEvents::IN | PollEvents::RDNORM;
+            }
+        }
+        if let Some(host) = &self.output {
+            table.add(hostcall::console_output_queue());
+            if host.writable() {
+                events |= PollEvents::OUT | PollEvents::WRNORM;
+            }
+        }
+        events
+    }
+
+    fn ioctl(&self, _file: &File, request: u32, arg: u64) -> SysResult {
+        if request != FIONREAD || !self.reads {
+            return Err(Errno::ENOTTY);
+        }
+        let waiting = {
+            let mut fetched = FETCHED.lock();
+            fetched.look();
+            fetched.data.len() as u32
+        };
+        user::write(arg, &waiting)?;
+        Ok(0)
+    }
+
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        let credentials = sched::current().credentials();
+        let owner = (credentials.fsuid, credentials.fsgid);
+        Ok(Metadata {
+            rdev: self.fd.rdev,
+            size: self.fd.size,
+            blocks: self.fd.size.div_ceil(512),
+            blksize: 4096,
+            ..pseudo::attributes(self.fd.dev, self.fd.ino, self.fd.mode, owner)
+        })
+    }
+
+    fn describe(&self, file: &File) -> Description {
+        let (kind, word) = match self.fd.mode & S_IFMT {
+            S_IFIFO => ("pipe", "pipe"),
+            S_IFSOCK => ("unix", "socket"),
+            S_IFCHR => ("char", "char"),
+            _ => ("file", "file"),
+        };
+        let text = format!("{word}:[{}]", self.fd.ino);
+        pseudo::describe(kind, file, text.as_bytes())
+    }
+}
+
+impl Stream {
+    /// Writes all of `data`, or as much as goes before a signal, an error, or (if it may not wait) a full queue.
+    fn write_all(
+        &self,
+        host: &HostOutput,
+        nonblocking: bool,
+        data: &[u8],
+    ) -> (usize, Result<(), Errno>) {
+        let mut done = 0;
+        while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty()) {
+            let look = || match host.write(rest) {
+                Ok(0) => None,
+                other => Some(other),
+            };
+            let result = if nonblocking {
+                look().unwrap_or(Err(Errno::EAGAIN))
+            } else {
+                let queue = hostcall::console_output_queue();
+                wait_until(&[queue], None, Interruptible::Yes, look)
+                    .unwrap_or(Err(Errno::ERESTARTSYS))
+            };
+            match result {
+                Ok(n) => done += n,
+                Err(e) => {
+                    if e == Errno::EPIPE {
+                        broken_pipe();
+                    }
+                    return (done, Err(e));
+                }
+            }
+        }
+        (done, Ok(()))
+    }
+}
+
+/// SIGPIPE to the running task.
+fn broken_pipe() {
+    let task = sched::current();
+    let info = SigInfo {
+        signo: SIGPIPE,
+        pid: task.process.pid,
+        uid: task.credentials().uid,
+        ..SigInfo::default()
+    };
+    signal::send_to_task(&task, info);
+}

@@ -1,9 +1,0 @@
-//! /proc.
-
-use super::{Inode, tmpfs};
-use alloc::sync::Arc;
-
-/// The root directory of /proc.
-pub fn root() -> Arc<dyn Inode> {
-    tmpfs::root(0o555, 0, 0)
-}
