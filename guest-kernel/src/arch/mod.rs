@@ -79,5 +79,3 @@ pub fn tsc() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// Tells the VMM that the event ring is full; returns when there is room again.
-pub fn doorbell_ring_full() {}
