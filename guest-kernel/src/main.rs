@@ -19,6 +19,7 @@ mod log;
 #[allow(unsafe_code)]
 mod mm;
 mod net;
+mod random;
 mod sched;
 mod signal;
 mod sync;

@@ -37,3 +37,13 @@ pub struct SchedState {
     /// Nanoseconds on the vCPU.
     pub run_ns: core::sync::atomic::AtomicU64,
 }
+
+impl SchedState {
+    /// Of a new task with this niceness.
+    pub fn new(nice: i32) -> SchedState {
+        SchedState {
+            nice: nice.into(),
+            run_ns: 0.into(),
+        }
+    }
+}

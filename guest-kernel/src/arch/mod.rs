@@ -136,6 +136,11 @@ pub fn tsc() -> u64 {
     0
 }
 
+/// CPUID leaf 1, EDX: the features that AT_HWCAP shows. CPUID traps on some machines: it is executed once.
+pub fn cpu_features() -> u32 {
+    0
+}
+
 /// Number of the current vCPU.
 pub fn cpu() -> usize {
     0

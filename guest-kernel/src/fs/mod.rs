@@ -326,6 +326,20 @@ pub struct FsContext {
     pub umask: core::sync::atomic::AtomicU32,
 }
 
+impl FsContext {
+    /// A copy for a new process (fork).
+    pub fn fork(&self) -> Arc<FsContext> {
+        Arc::new(FsContext {
+            cwd: crate::sync::Mutex::new(self.cwd.lock().clone()),
+            root: crate::sync::Mutex::new(self.root.lock().clone()),
+            umask: self
+                .umask
+                .load(core::sync::atomic::Ordering::Relaxed)
+                .into(),
+        })
+    }
+}
+
 /// How a path's last component is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {

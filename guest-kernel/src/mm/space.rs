@@ -194,3 +194,8 @@ impl AddressSpace {
         SpaceStats::default()
     }
 }
+
+/// Makes `space` the one that the processor uses.
+pub fn activate(space: &Arc<AddressSpace>) {
+    crate::arch::load_address_space(space.root());
+}

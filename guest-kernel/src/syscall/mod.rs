@@ -3,6 +3,11 @@
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
+mod limits;
+mod process;
+mod session;
+mod system;
+
 use crate::{SysResult, arch::TrapFrame};
 
 /// A handler as the table holds it.
@@ -96,8 +101,19 @@ impl Table {
     }
 }
 
+static TABLE: Table = {
+    let mut t = Table([None; vitrine_abi::nr::TABLE_LEN]);
+    limits::add(&mut t);
+    process::add(&mut t);
+    session::add(&mut t);
+    system::add(&mut t);
+    t
+};
+
 /// Runs the call that `frame` made; the result is for the caller to put into `rax`.
 pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
-    let _ = frame;
-    Err(crate::Errno::ENOSYS)
+    match TABLE.0.get(frame.orig_rax as usize) {
+        Some(Some(handler)) => handler(frame),
+        _ => Err(crate::Errno::ENOSYS),
+    }
 }
