@@ -14,5 +14,6 @@ pub mod layout;
 pub mod nr;
 pub mod shared;
 pub mod syscall;
+pub mod vdso;
 
 pub use errno::Errno;

@@ -1,6 +1,6 @@
 //! From the VMM's entry to the first task: starts memory, time, files and the workload. And the end: the panic handler.
 
-use crate::{arch, mm, sched, task, time, trace};
+use crate::{arch, mm, random, sched, task, time, trace};
 use core::{fmt::Write, sync::atomic::Ordering::Relaxed};
 use vitrine_abi::boot::{ABI_VERSION, MAGIC};
 
@@ -14,8 +14,9 @@ pub extern "C" fn main() -> ! {
     );
     mm::frame::init(boot);
     time::init(boot);
+    random::seed(&boot.seed);
     trace::init(boot);
-    task::init::start_workload(boot);
+    task::init::start_workload(boot, mm::host::boot_bytes(boot.strings));
     sched::run_first()
 }
 

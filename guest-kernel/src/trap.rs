@@ -27,7 +27,7 @@ const TRAP_FLAG: u64 = 1 << 8;
 
 /// SYSCALL.
 pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
-    let result = if trace::is_armed(frame.orig_rax) {
+    let result = if trace::armed(frame.orig_rax) {
         trace::traced_dispatch(frame)
     } else {
         syscall::dispatch(frame)

@@ -11,6 +11,7 @@ mod eventfd;
 mod fcntl;
 mod inotify;
 mod ioctl;
+mod limits;
 mod link;
 mod memory;
 mod mount;
@@ -18,9 +19,12 @@ mod open;
 mod pidfd;
 mod pipe;
 mod poll;
+mod process;
 mod rw;
 mod select;
+mod session;
 mod stat;
+mod system;
 pub mod timeout;
 mod xattr;
 
@@ -129,6 +133,7 @@ static TABLE: Table = {
     fcntl::add(&mut t);
     inotify::add(&mut t);
     ioctl::add(&mut t);
+    limits::add(&mut t);
     link::add(&mut t);
     memory::add(&mut t);
     mount::add(&mut t);
@@ -136,9 +141,12 @@ static TABLE: Table = {
     pidfd::add(&mut t);
     pipe::add(&mut t);
     poll::add(&mut t);
+    process::add(&mut t);
     rw::add(&mut t);
     select::add(&mut t);
+    session::add(&mut t);
     stat::add(&mut t);
+    system::add(&mut t);
     xattr::add(&mut t);
     t
 };

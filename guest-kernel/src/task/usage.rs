@@ -1,0 +1,72 @@
+//! What tasks and processes have used: for getrusage, times, wait4 and /proc.
+
+use super::{Process, Task};
+use core::sync::atomic::Ordering;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Sums of what was used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Nanoseconds in user mode.
+    pub user_ns: u64,
+    /// Nanoseconds in the kernel.
+    pub system_ns: u64,
+    /// Highest resident size of any one process, bytes.
+    pub peak_resident: u64,
+}
+
+/// `struct rusage`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RawRusage {
+    utime: [i64; 2],
+    stime: [i64; 2],
+    maxrss: i64,
+    rest: [i64; 13],
+}
+
+impl Usage {
+    /// Adds another's figures: times add up, the peak is the higher one.
+    pub fn add(&mut self, other: &Usage) {
+        self.user_ns = self.user_ns.saturating_add(other.user_ns);
+        self.system_ns = self.system_ns.saturating_add(other.system_ns);
+        self.peak_resident = self.peak_resident.max(other.peak_resident);
+    }
+
+    /// In the form of getrusage(2).
+    pub fn raw(&self) -> RawRusage {
+        RawRusage {
+            utime: timeval(self.user_ns),
+            stime: timeval(self.system_ns),
+            maxrss: (self.peak_resident / 1024) as i64,
+            rest: [0; 13],
+        }
+    }
+}
+
+fn timeval(ns: u64) -> [i64; 2] {
+    [
+        (ns / 1_000_000_000) as i64,
+        (ns % 1_000_000_000 / 1000) as i64,
+    ]
+}
+
+/// What one thread has used; the memory is its process's.
+pub fn of_task(task: &Task) -> Usage {
+    let space = task.space.lock().clone();
+    Usage {
+        user_ns: task.sched.run_ns.load(Ordering::Relaxed),
+        system_ns: 0,
+        peak_resident: space.map_or(0, |space| space.stats().peak_resident),
+    }
+}
+
+/// What a process has used with all its threads, ended ones included; not its children.
+pub fn of_process(process: &Process) -> Usage {
+    let mut sum = *process.usage.lock();
+    let threads = process.threads.lock().clone();
+    for thread in threads {
+        sum.add(&of_task(&thread));
+    }
+    sum
+}
