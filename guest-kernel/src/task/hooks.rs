@@ -50,7 +50,7 @@ pub fn standard_files(boot: &BootInfo) -> Result<Arc<FdTable>, Errno> {
     let table = FdTable::new();
     for (fd, file) in (0..).zip(fs::console::standard_files(boot)) {
         if let Some(file) = file {
-            table.install(file, false, fd)?;
+            table.install_within(file, false, fd, 3)?;
         }
     }
     Ok(table)
