@@ -192,13 +192,16 @@ impl Inner {
                 self.change(addr, end, |vma| vma.flags.remove(VmaFlags::LOCKED))?;
             } else {
                 self.vmas.take(addr, end);
-                self.free_hole(addr, end);
             }
         }
         if moved.flags.contains(VmaFlags::LOCKED) {
             self.pages.populate(&moved, moved.start, moved.end);
         }
         self.vmas.insert(moved);
+        if old_len > 0 && !keep {
+            // Only now: the hole must not seem to reach over the new place.
+            self.free_hole(addr, end);
+        }
         Ok(())
     }
 }
