@@ -5,8 +5,10 @@
 //! the processor may hold was reduced.
 
 mod access;
+pub mod advice;
 mod map;
 mod pages;
+pub mod remap;
 mod vma;
 
 use super::{MemoryObject, random, tlb};
@@ -195,6 +197,20 @@ pub fn activate_kernel() {
     tlb::activate(KERNEL_ROOT.load(Ordering::Relaxed));
 }
 
+/// Takes the pages `first..first + count` of an object out of every process's mappings: they were cut off (truncate), or others took
+/// their place. Private copies go too. The next access faults.
+pub fn forget_object_pages(object: &Arc<dyn MemoryObject>, first: u64, count: u64) {
+    for process in crate::task::processes() {
+        let space = {
+            let threads = process.threads.lock();
+            threads.iter().find_map(|t| t.space.lock().clone())
+        };
+        if let Some(space) = space {
+            space.forget_object_pages(object, first, first.saturating_add(count));
+        }
+    }
+}
+
 /// Where mmap starts to look, downwards, for a stack of at most `stack` bytes: at least 128 MiB below the end, less some random pages.
 fn mmap_top(stack: u64) -> u64 {
     let gap = stack
@@ -274,11 +290,30 @@ impl AddressSpace {
         self.update(|inner| inner.fault(addr & !(PAGE_SIZE - 1), access))
     }
 
-    /// Whether membarrier(2) was registered for the commands `commands`; adds `register` first.
-    pub fn barrier_registration(&self, register: u32, commands: u32) -> bool {
+    /// Adds registrations for membarrier(2) (its REGISTER commands, as bits); returns all.
+    pub fn register_barriers(&self, commands: u32) -> u32 {
         let mut inner = self.inner.lock();
-        inner.barriers |= register;
-        inner.barriers & commands == commands
+        inner.barriers |= commands;
+        inner.barriers
+    }
+
+    fn forget_object_pages(&self, object: &Arc<dyn MemoryObject>, first: u64, end: u64) {
+        self.update(|inner| {
+            for vma in inner.vmas.iter() {
+                let Backing::Object(mapped, offset) = &vma.backing else {
+                    continue;
+                };
+                if !vma::is_same(mapped, object) {
+                    continue;
+                }
+                // Pages of an object are never of 2 MiB, and private copies of them neither: there are no edges to split.
+                let at = |index: u64| {
+                    let bytes = index.saturating_mul(PAGE_SIZE).saturating_sub(*offset);
+                    vma.start + bytes.min(vma.len())
+                };
+                inner.pages.zap(at(first), at(end));
+            }
+        });
     }
 
     /// All mappings, in order.

@@ -1,13 +1,17 @@
 //! Mapping memory: mmap, munmap, mprotect, brk, mremap, madvise and their kin. The work is done in `mm::space`; here are the checks
 //! that depend on the caller: descriptors, limits, capabilities.
 
+mod advice;
+mod policy;
+mod process_vm;
+
 use super::Table;
 use crate::{
     Errno, SysResult, call,
     fs::File,
     mm::{
         frame,
-        space::{AddressSpace, Backing, Limits, MapRequest, Prot},
+        space::{AddressSpace, Backing, Limits, MapRequest, Prot, advice::Advice, remap::Move},
     },
     sched,
 };
@@ -16,8 +20,9 @@ use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{
     MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED,
     MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE,
-    MAP_STACK, MAP_TYPE, O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY, PROT_EXEC,
-    PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
+    MAP_STACK, MAP_TYPE, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, O_ACCMODE, O_APPEND,
+    O_PATH, O_RDONLY, O_WRONLY, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM,
+    PROT_WRITE,
 };
 use vitrine_abi::{layout::PAGE_SIZE, nr};
 
@@ -26,14 +31,28 @@ pub const fn add(table: &mut Table) {
     table.set(nr::MMAP, call!(mmap; 6));
     table.set(nr::MUNMAP, call!(munmap; 2));
     table.set(nr::MPROTECT, call!(mprotect; 3));
+    table.set(nr::PKEY_MPROTECT, call!(pkey_mprotect; 4));
+    table.set(nr::PKEY_ALLOC, call!(pkey_alloc; 2));
+    table.set(nr::PKEY_FREE, call!(pkey_free; 1));
     table.set(nr::BRK, call!(brk; 1));
+    table.set(nr::MREMAP, call!(mremap; 5));
+    advice::add(table);
+    policy::add(table);
+    process_vm::add(table);
 }
+
+/// Capability bit: may lock memory without limit.
+const CAP_IPC_LOCK: u64 = 1 << 14;
 
 /// The caller's address space, told the caller's current limits.
 fn space() -> Result<Arc<AddressSpace>, Errno> {
     let task = sched::current();
     let space = task.space()?;
-    space.set_limits(Limits::of(&task.process.rlimits.lock()));
+    let mut limits = Limits::of(&task.process.rlimits.lock());
+    if task.credentials().cap_effective & CAP_IPC_LOCK != 0 {
+        limits.locked = u64::MAX;
+    }
+    space.set_limits(limits);
     Ok(space)
 }
 
@@ -112,6 +131,16 @@ pub fn mmap(addr: u64, len: u64, prot: u32, flags: u32, fd: i32, offset: u64) ->
         name: None,
         max_prot,
     })?;
+    if flags & MAP_LOCKED != 0 {
+        if space.lock(addr, len, true, false).is_err() {
+            space.unmap(addr, len)?;
+            return Err(Errno::EAGAIN);
+        }
+    }
+    if flags & MAP_STACK != 0 {
+        // Thread stacks are large and hardly used.
+        space.advise(addr, len, Advice::NoHuge(true))?;
+    }
     Ok(addr as usize)
 }
 
@@ -169,4 +198,48 @@ pub fn mprotect(addr: u64, len: u64, prot: u32) -> SysResult {
 /// brk(2).
 pub fn brk(addr: u64) -> SysResult {
     Ok(space()?.brk(addr) as usize)
+}
+
+/// pkey_mprotect(2): without protection keys, only the default one is valid.
+pub fn pkey_mprotect(addr: u64, len: u64, prot: u32, key: i32) -> SysResult {
+    if key != -1 && key != 0 {
+        return Err(Errno::EINVAL);
+    }
+    mprotect(addr, len, prot)
+}
+
+/// pkey_alloc(2): there are no protection keys.
+pub fn pkey_alloc(flags: u64, rights: u64) -> SysResult {
+    if flags != 0 || rights & !3 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Err(Errno::ENOSPC)
+}
+
+/// pkey_free(2).
+pub fn pkey_free(_key: i32) -> SysResult {
+    Err(Errno::EINVAL)
+}
+
+/// mremap(2).
+pub fn mremap(addr: u64, old_len: u64, new_len: u64, flags: u32, target: u64) -> SysResult {
+    let may_move = flags & MREMAP_MAYMOVE != 0;
+    let keep = flags & MREMAP_DONTUNMAP != 0;
+    if flags & !(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) != 0
+        || (flags & MREMAP_FIXED != 0 && !may_move)
+        || (keep && (!may_move || old_len != new_len))
+    {
+        return Err(Errno::EINVAL);
+    }
+    if new_len > old_len && overcommits(new_len) {
+        return Err(Errno::ENOMEM);
+    }
+    let how = if flags & MREMAP_FIXED != 0 {
+        Move::To(target)
+    } else if may_move {
+        Move::May
+    } else {
+        Move::No
+    };
+    Ok(space()?.remap(addr, old_len, new_len, how, keep)? as usize)
 }

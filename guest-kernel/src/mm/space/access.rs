@@ -1,6 +1,6 @@
 //! Reading and writing an address space from the kernel, through its page tables and the direct map.
 
-use super::{Access, AddressSpace, FaultError};
+use super::{Access, AddressSpace, FaultError, Inner};
 use crate::{
     Errno,
     mm::{page_table, phys_ptr, tlb},
@@ -78,6 +78,61 @@ impl AddressSpace {
         Ok(done)
     }
 
+    /// As `read`, whatever the mappings allow: for debuggers and introspection. Nothing is faulted in beyond what is mapped.
+    pub fn peek(&self, addr: u64, buf: &mut [u8]) -> Result<usize, Errno> {
+        self.by_page_forced(addr, buf.len(), false, |phys, at, len| {
+            // SAFETY: as in `read`.
+            unsafe {
+                core::ptr::copy_nonoverlapping(phys_ptr(phys), buf[at..at + len].as_mut_ptr(), len)
+            };
+        })
+    }
+
+    /// As `write`, whatever the mappings allow, so that breakpoints can be set: private pages are copied first; shared ones must
+    /// at least be allowed to become writable.
+    pub fn poke(&self, addr: u64, data: &[u8]) -> Result<usize, Errno> {
+        self.by_page_forced(addr, data.len(), true, |phys, at, len| {
+            // SAFETY: as in `write`.
+            unsafe {
+                core::ptr::copy_nonoverlapping(data[at..at + len].as_ptr(), phys_ptr(phys), len)
+            };
+        })
+    }
+
+    fn by_page_forced(
+        &self,
+        addr: u64,
+        len: usize,
+        write: bool,
+        mut each: impl FnMut(u64, usize, usize),
+    ) -> Result<usize, Errno> {
+        let mut done = 0;
+        while done < len {
+            let located = addr
+                .checked_add(done as u64)
+                .ok_or(FaultError::NotMapped)
+                .and_then(|at| {
+                    let page = at & !(PAGE_SIZE - 1);
+                    let frame = self.update(|inner| inner.force(page, write))?;
+                    Ok((at, frame + (at - page)))
+                });
+            match located {
+                Ok((at, phys)) => {
+                    if write && tlb::active() == self.root {
+                        tlb::before_write(at & !(PAGE_SIZE - 1));
+                    }
+                    let part = in_page(at, len - done);
+                    each(phys, done, part);
+                    done += part;
+                }
+                Err(_) if done > 0 => break,
+                Err(FaultError::NoMemory) => return Err(Errno::ENOMEM),
+                Err(_) => return Err(Errno::EFAULT),
+            }
+        }
+        Ok(done)
+    }
+
     /// A word identifying the physical location of a mapped byte (frame address plus offset): the key of a shared futex. Faults the page in.
     pub fn physical(&self, addr: u64) -> Result<u64, Errno> {
         self.locate(addr, Access::Read).map_err(|_| Errno::EFAULT)
@@ -116,5 +171,13 @@ impl AddressSpace {
         let phys = self.locate(addr, access).map_err(|_| Errno::EFAULT)?;
         // SAFETY: aligned, inside a mapped frame; atomics may alias what user code changes.
         Ok(unsafe { AtomicU32::from_ptr(phys_ptr(phys).cast()) })
+    }
+}
+
+impl Inner {
+    /// The frame of a mapped page, to be read or written by the kernel without regard to its protection.
+    fn force(&mut self, page: u64, write: bool) -> Result<u64, FaultError> {
+        let vma = self.vmas.find(page).ok_or(FaultError::NotMapped)?;
+        self.pages.force(vma, page, write)
     }
 }

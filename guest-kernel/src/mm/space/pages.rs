@@ -390,6 +390,65 @@ impl Pages {
         }
     }
 
+    /// The frame of the page at `page`, filled if there is none; for `write`: one that may be changed without anybody noticing but this
+    /// space (or those that share the mapping). Protection doesn't matter, and stays.
+    pub fn force(&mut self, vma: &Vma, page: u64, write: bool) -> Result<u64, FaultError> {
+        let shared = vma.is_shared();
+        if write && shared && !vma.max_prot.contains(Prot::WRITE) {
+            return Err(FaultError::Permission);
+        }
+        if let Some(leaf) = self.table.leaf(page)
+            && (!write || shared || (leaf.entry.is_owned() && is_exclusive(leaf.entry)))
+        {
+            if write && let Backing::Object(object, _) = &vma.backing {
+                object.page(vma.index_of(page), true).map_err(fault_error)?;
+            }
+            return Ok(leaf.frame(page));
+        }
+        self.flush |= self.table.split(page).map_err(fault_error)?;
+        let level1 = self.table.make_page_table(page).map_err(fault_error)?;
+        let slot = level1.ok_or(FaultError::NoMemory)?.slot(page);
+        let old = slot.get();
+        let new = if old.is_occupied() {
+            let copy = Frame::copy_of(old.phys()).map_err(fault_error)?;
+            Entry::leaf(copy.into_phys(), vma.rights(true), true)
+        } else {
+            self.fresh(vma, page, write).map_err(fault_error)?
+        };
+        slot.set(new);
+        if old.is_occupied() {
+            self.flush |= old.may_be_cached();
+            release_leaf(old);
+            if !old.is_owned() {
+                self.object -= 1;
+                self.owned += 1;
+            }
+        } else if new.is_owned() {
+            self.owned += 1;
+        } else {
+            self.object += 1;
+        }
+        Ok(new.phys())
+    }
+
+    /// A leaf for a page that isn't there; `own`: not the object's page of a private mapping but a copy.
+    fn fresh(&self, vma: &Vma, page: u64, own: bool) -> Result<Entry, Errno> {
+        let Backing::Object(object, _) = &vma.backing else {
+            return Ok(Entry::leaf(
+                Frame::zeroed()?.into_phys(),
+                vma.rights(true),
+                true,
+            ));
+        };
+        let frame = object.page(vma.index_of(page), own && vma.is_shared())?;
+        if own && !vma.is_shared() {
+            let copy = Frame::copy_of(frame.phys())?;
+            return Ok(Entry::leaf(copy.into_phys(), vma.rights(true), true));
+        }
+        let write = vma.is_shared() && (own || !object.wants_write_notice());
+        Ok(Entry::leaf(frame.into_phys(), vma.rights(write), false))
+    }
+
     /// Breaks up the 2 MiB pages that `start` and `end` fall into.
     pub fn split_edges(&mut self, start: u64, end: u64) -> Result<(), Errno> {
         self.flush |= self.table.split_at(start)?;

@@ -2,8 +2,8 @@
 //! search for free room.
 
 use super::{Backing, Prot};
-use crate::mm::page_table::Rights;
-use alloc::{collections::BTreeMap, vec::Vec};
+use crate::mm::{MemoryObject, page_table::Rights};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use vitrine_abi::layout::{HUGE_PAGE_SIZE, PAGE_SIZE, USER_END, USER_MIN};
 
 /// What stays unmapped below a mapping that grows down (`stack_guard_gap`).
@@ -123,7 +123,7 @@ impl Vma {
             && match (&self.backing, &next.backing) {
                 (Backing::Anonymous, Backing::Anonymous) => true,
                 (Backing::Object(a, at), Backing::Object(b, then)) => {
-                    alloc::sync::Arc::ptr_eq(a, b) && at.wrapping_add(self.len()) == *then
+                    is_same(a, b) && at.wrapping_add(self.len()) == *then
                 }
                 _ => false,
             }
@@ -385,6 +385,11 @@ impl VmaSet {
             }
         }
     }
+}
+
+/// Whether both are one object.
+pub fn is_same(a: &Arc<dyn MemoryObject>, b: &Arc<dyn MemoryObject>) -> bool {
+    core::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b))
 }
 
 /// The alignment that suits an anonymous mapping of this many bytes: 2 MiB where that lets all of it be large pages.
