@@ -14,6 +14,7 @@ mod ioctl;
 mod limits;
 mod link;
 mod memory;
+mod memory;
 mod mount;
 mod open;
 mod pidfd;
@@ -135,6 +136,7 @@ static TABLE: Table = {
     ioctl::add(&mut t);
     limits::add(&mut t);
     link::add(&mut t);
+    memory::add(&mut t);
     memory::add(&mut t);
     mount::add(&mut t);
     open::add(&mut t);
