@@ -49,8 +49,15 @@ fn build() -> Result<PathBuf, String> {
         let Some(name) = name.to_str() else { continue };
         let ours = name.starts_with("CARGO_")
             && !["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_TERM_COLOR"].contains(&name);
-        let disturbs = ["RUSTFLAGS", "RUSTDOCFLAGS", "CARGO", "TARGET", "HOST", "PROFILE"]
-            .contains(&name)
+        let disturbs = [
+            "RUSTFLAGS",
+            "RUSTDOCFLAGS",
+            "CARGO",
+            "TARGET",
+            "HOST",
+            "PROFILE",
+        ]
+        .contains(&name)
             || name.starts_with("RUSTC")
             || name == "CLIPPY_ARGS";
         if ours || disturbs {
@@ -62,7 +69,9 @@ fn build() -> Result<PathBuf, String> {
         .status()
         .map_err(|cause| format!("starting {cargo:?}: {cause}"))?;
     if !status.success() {
-        return Err(format!("{cargo:?} failed with {status}; its messages stand above"));
+        return Err(format!(
+            "{cargo:?} failed with {status}; its messages stand above"
+        ));
     }
     let image = target_dir.join(TARGET).join("release").join(PACKAGE);
     if image.is_file() {

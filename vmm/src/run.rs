@@ -264,7 +264,9 @@ fn workload(
     let program_name = || command.to_string_lossy().into_owned();
     let cwd = working_directory(options, files)?;
     let env = environment(options);
-    let path = env.iter().find_map(|variable| variable.strip_prefix(b"PATH="));
+    let path = env
+        .iter()
+        .find_map(|variable| variable.strip_prefix(b"PATH="));
     let program = program::find(files, command, &cwd, path).map_err(|why| match why {
         Unrunnable::NotFound => RunError::NotFound {
             program: program_name(),
