@@ -66,8 +66,6 @@ impl RunLoop {
     /// Runs the guest to its end.
     pub fn run(mut self) -> Result<End, RunError> {
         self.vcpu.bind_to_this_thread();
-        // Sleeps until a timer's deadline should end then, not up to 50 µs later.
-        let _ = rustix::thread::set_current_timer_slack(Some(std::num::NonZeroU64::MIN));
         self.ticker.guest_runs();
         let mut debug_line = Vec::new();
         loop {
