@@ -1,4 +1,5 @@
-//! Builds the guest kernel with its own flags in a target folder of its own and hands its ELF to `boot::image`.
+//! Builds the guest kernel with its own flags in a target folder of its own and hands its ELF to `boot::image`; compiles
+//! `resources/seccomp.json` into the filters that `jail` installs.
 //!
 //! The kernel is a package of this workspace but not an ordinary dependency: it is linked at −2 GiB, without a
 //! C runtime. Its target folder lies inside this build's one, so that no lock is shared with the outer cargo.
@@ -7,6 +8,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use seccompiler::{TargetArch, compile_from_json};
+use serde_json::{Value, json};
+
 /// Where the kernel's image is linked: `vitrine_abi::layout::IMAGE_BASE + KERNEL_IMAGE`.
 const IMAGE_ADDRESS: u64 = 0xffff_ffff_8010_0000;
 /// Given explicitly so that the flags reach the kernel alone, not the proc macros that it uses.
@@ -14,33 +18,77 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 const PACKAGE: &str = "vitrine-guest-kernel";
 
 fn main() -> ExitCode {
+    println!("cargo:rerun-if-changed=build.rs");
     match build() {
-        Ok(image) => {
-            println!("cargo:rustc-env=VITRINE_GUEST_KERNEL={}", image.display());
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("building the guest kernel: {reason}");
+            eprintln!("{reason}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn build() -> Result<PathBuf, String> {
+fn build() -> Result<(), String> {
     let crate_dir = PathBuf::from(var("CARGO_MANIFEST_DIR")?);
-    let workspace = crate_dir
-        .parent()
-        .ok_or("vmm lies in no workspace")?
-        .to_owned();
+    let workspace = crate_dir.parent().ok_or("vmm lies in no workspace")?;
+    let out_dir = PathBuf::from(var("OUT_DIR")?);
+    let rules = workspace.join("resources/seccomp.json");
+    let filters = seccomp_filters(&rules)
+        .map_err(|reason| format!("compiling {}: {reason}", rules.display()))?;
+    std::fs::write(out_dir.join("seccomp.rs"), filters)
+        .map_err(|cause| format!("writing the seccomp filters: {cause}"))?;
+    let image = guest_kernel(workspace, &out_dir)
+        .map_err(|reason| format!("building the guest kernel: {reason}"))?;
+    println!("cargo:rustc-env=VITRINE_GUEST_KERNEL={}", image.display());
+    Ok(())
+}
+
+/// Rust source with one filter a kind of thread: `common` and the thread's own calls are allowed, the rest fails with EPERM.
+fn seccomp_filters(rules: &Path) -> Result<String, String> {
+    println!("cargo:rerun-if-changed={}", rules.display());
+    let text = std::fs::read_to_string(rules).map_err(|cause| cause.to_string())?;
+    let rules: Value = serde_json::from_str(&text).map_err(|cause| cause.to_string())?;
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let threads = rules["threads"].as_object().ok_or("no `threads`")?;
+    let mut filters = serde_json::Map::new();
+    for (name, own) in threads {
+        let allowed = [list(&rules["common"]), list(own)].concat();
+        filters.insert(
+            name.clone(),
+            json!({
+                "mismatch_action": { "errno": 1 },
+                "match_action": "allow",
+                "filter": allowed,
+            }),
+        );
+    }
+    let text = Value::Object(filters).to_string();
+    let compiled = compile_from_json(text.as_bytes(), TargetArch::x86_64)
+        .map_err(|cause| cause.to_string())?;
+    let mut names: Vec<_> = compiled.keys().collect();
+    names.sort();
+    let mut source = String::new();
+    for name in names {
+        let program: Vec<_> = compiled[name]
+            .iter()
+            .map(|step| (step.code, step.jt, step.jf, step.k))
+            .collect();
+        source += &format!(
+            "pub(super) static {}: &[(u16, u8, u8, u32)] = &{program:?};\n",
+            name.to_uppercase()
+        );
+    }
+    Ok(source)
+}
+
+fn guest_kernel(workspace: &Path, out_dir: &Path) -> Result<PathBuf, String> {
     for input in ["guest-kernel", "abi", "Cargo.lock", "Cargo.toml"] {
         println!("cargo:rerun-if-changed={}", workspace.join(input).display());
     }
-    println!("cargo:rerun-if-changed=build.rs");
-
-    let target_dir = kernel_target_dir(Path::new(&var("OUT_DIR")?));
+    let target_dir = kernel_target_dir(out_dir);
     let mut cargo = Command::new(var("CARGO")?);
     cargo
-        .current_dir(&workspace)
+        .current_dir(workspace)
         .args(["build", "--release", "--package", PACKAGE])
         .args(["--target", TARGET, "--target-dir"])
         .arg(&target_dir);
@@ -49,8 +97,15 @@ fn build() -> Result<PathBuf, String> {
         let Some(name) = name.to_str() else { continue };
         let ours = name.starts_with("CARGO_")
             && !["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_TERM_COLOR"].contains(&name);
-        let disturbs = ["RUSTFLAGS", "RUSTDOCFLAGS", "CARGO", "TARGET", "HOST", "PROFILE"]
-            .contains(&name)
+        let disturbs = [
+            "RUSTFLAGS",
+            "RUSTDOCFLAGS",
+            "CARGO",
+            "TARGET",
+            "HOST",
+            "PROFILE",
+        ]
+        .contains(&name)
             || name.starts_with("RUSTC")
             || name == "CLIPPY_ARGS";
         if ours || disturbs {
@@ -62,7 +117,9 @@ fn build() -> Result<PathBuf, String> {
         .status()
         .map_err(|cause| format!("starting {cargo:?}: {cause}"))?;
     if !status.success() {
-        return Err(format!("{cargo:?} failed with {status}; its messages stand above"));
+        return Err(format!(
+            "{cargo:?} failed with {status}; its messages stand above"
+        ));
     }
     let image = target_dir.join(TARGET).join("release").join(PACKAGE);
     if image.is_file() {

@@ -58,7 +58,7 @@ impl Bell {
     pub fn ring(&self) {
         if self.idle.load(Ordering::SeqCst) {
             self.thread.unpark();
-        } else {
+        } else if std::thread::current().id() != self.thread.id() {
             self.kicker.kick();
         }
     }

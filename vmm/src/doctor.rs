@@ -1,3 +1,5 @@
 //! doctor
 use crate::cli::DoctorOptions;
-pub fn doctor(_: &DoctorOptions) -> bool { true }
+pub fn doctor(_: &DoctorOptions) -> bool {
+    true
+}

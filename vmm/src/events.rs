@@ -4,15 +4,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use vitrine_abi::shared::{
-    PENDING_CONSOLE_INPUT, PENDING_SIGNAL, PENDING_TIMER, PENDING_WINSIZE,
-};
+use vitrine_abi::shared::{PENDING_CONSOLE_INPUT, PENDING_SIGNAL, PENDING_TIMER, PENDING_WINSIZE};
 
 use crate::bell::{Bell, End};
 use crate::kvm::{GuestRam, host_tsc};
@@ -24,6 +22,8 @@ const TICK: Duration = Duration::from_millis(1);
 const SLOW_TICK: Duration = Duration::from_millis(4);
 /// Ticks that must find the guest idle before the ticker stops: short naps don't cost a wake-up then.
 const IDLE_TICKS: u32 = 3;
+/// A deadline that still stands this long after the guest was told is told again.
+const FORGOTTEN: Duration = Duration::from_millis(20);
 /// A second request to end within this time, or a kernel that hasn't taken the first one for as long, ends the guest at once.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -37,6 +37,8 @@ struct Shared {
     wake: OwnedFd,
     sleeping: AtomicBool,
     input_armed: AtomicBool,
+    /// The deadline that `PENDING_TIMER` was last raised for: it is raised once each.
+    told_deadline: AtomicU64,
     tsc_khz: u64,
     tsc_offset: u64,
 }
@@ -63,6 +65,11 @@ impl Ticker {
         if self.0.sleeping.swap(false, Ordering::SeqCst) {
             self.0.wake();
         }
+    }
+
+    /// The guest is being told of this deadline by the run loop.
+    pub fn deadline_told(&self, deadline: u64) {
+        self.0.told_deadline.store(deadline, Ordering::SeqCst);
     }
 
     /// TSC ticks as time.
@@ -117,6 +124,7 @@ impl Events {
             wake,
             sleeping: AtomicBool::new(false),
             input_armed: AtomicBool::new(false),
+            told_deadline: AtomicU64::new(u64::MAX),
             tsc_khz,
             tsc_offset,
         });
@@ -136,6 +144,7 @@ impl Events {
     /// The thread's body: never returns; the process's end ends it.
     pub fn run(self, ram: &GuestRam, bell: &Bell) -> ! {
         let mut idle_ticks = 0;
+        let mut pending = 0;
         let mut asked_to_end: Option<Instant> = None;
         loop {
             let timeout = self.timeout(ram, bell, &mut idle_ticks, asked_to_end);
@@ -170,9 +179,11 @@ impl Events {
             {
                 bell.finish(End::Killed(ram.control().signal.load(Ordering::SeqCst)));
             }
-            if !bell.is_idle() {
-                self.tick(ram, bell);
-            }
+            pending = if bell.is_idle() {
+                0
+            } else {
+                self.tick(ram, bell, pending)
+            };
         }
     }
 
@@ -203,15 +214,24 @@ impl Events {
         Some(self.shared.duration(left).clamp(TICK / 10, TICK))
     }
 
-    /// While the guest runs: is its timer due, or has a kick been in vain?
-    fn tick(&self, ram: &GuestRam, bell: &Bell) {
+    /// While the guest runs: is its timer due, or has a kick been in vain? Returns what is pending.
+    fn tick(&self, ram: &GuestRam, bell: &Bell, pending_before: u64) -> u64 {
         let control = ram.control();
-        if control.timer_deadline_tsc.load(Ordering::SeqCst) <= self.guest_tsc() {
+        let deadline = control.timer_deadline_tsc.load(Ordering::SeqCst);
+        let late = self.guest_tsc().checked_sub(deadline);
+        let told = self.shared.told_deadline.load(Ordering::SeqCst) == deadline;
+        let forgotten = |late: u64| self.shared.duration(late) > FORGOTTEN;
+        let due = late.is_some_and(|late| !told || forgotten(late));
+        if due {
+            self.shared.told_deadline.store(deadline, Ordering::SeqCst);
             control.pending.fetch_or(PENDING_TIMER, Ordering::SeqCst);
         }
-        if bell.pending() != 0 && control.interrupt_outstanding.load(Ordering::SeqCst) == 0 {
+        let pending = bell.pending();
+        let unheard = pending & pending_before != 0;
+        if (due || unheard) && control.interrupt_outstanding.load(Ordering::SeqCst) == 0 {
             bell.ring();
         }
+        pending
     }
 
     fn guest_tsc(&self) -> u64 {

@@ -69,7 +69,9 @@ where
         if *event.metadata().level() > Level::WARN {
             write!(writer, "{}: ", event.metadata().target())?;
         }
-        context.field_format().format_fields(writer.by_ref(), event)?;
+        context
+            .field_format()
+            .format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }
 }

@@ -78,7 +78,9 @@ fn check(files: &Files, program: &[u8]) -> Result<(), Unrunnable> {
         }
         Ok((FileType::RegularFile, _)) => Ok(()),
         Ok(_) => Err(Unrunnable::NotExecutable("it is not a regular file")),
-        Err(Errno::ACCESS) => Err(Unrunnable::NotExecutable("a directory on the way is closed")),
+        Err(Errno::ACCESS) => Err(Unrunnable::NotExecutable(
+            "a directory on the way is closed",
+        )),
         Err(Errno::NOTDIR) => Err(Unrunnable::NotExecutable(
             "a part of its path is not a directory",
         )),
@@ -103,7 +105,11 @@ mod tests {
         let root = std::env::temp_dir().join(format!("vitrine-path-{}", std::process::id()));
         std::fs::create_dir_all(root.join("bin/dir")).unwrap();
         std::fs::create_dir_all(root.join("other")).unwrap();
-        for (name, mode) in [("bin/text", 0o644), ("other/tool", 0o755), ("other/text", 0o755)] {
+        for (name, mode) in [
+            ("bin/text", 0o644),
+            ("other/tool", 0o755),
+            ("other/text", 0o755),
+        ] {
             std::fs::write(root.join(name), b"").unwrap();
             let mode = std::fs::Permissions::from_mode(mode);
             std::fs::set_permissions(root.join(name), mode).unwrap();

@@ -243,12 +243,7 @@ impl Sink for CountingSink {
     }
 
     fn finish(&mut self, dropped: u64, corrupt: u64) {
-        tracing::info!(
-            bytes = self.bytes,
-            dropped,
-            corrupt,
-            "event ring drained"
-        );
+        tracing::info!(bytes = self.bytes, dropped, corrupt, "event ring drained");
     }
 }
 

@@ -16,7 +16,7 @@ use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
 use crate::cli::RunOptions;
 use crate::events::{EventError, Events};
 use crate::host::{Console, FileError, Files, Host, Writer};
-use crate::jail::{self, JailError, ThreadKind};
+use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
 use crate::ring::{CountingSink, RingReader, Sink};
@@ -131,35 +131,39 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
     ));
     let ticker = events.ticker();
 
-    // Threads start before the jail closes; each closes its own part of it behind itself.
-    let jail = jail::Jail::prepare(&options.root, !options.no_jail)?;
+    // What each thread inherits comes first; then each, this one last, installs its own filter.
+    let jail = if options.no_jail {
+        Jail::disabled()
+    } else {
+        Jail::enter(&options.root)?
+    };
     let ring = sink
         .is_some()
         .then(|| RingReader::new(Arc::clone(&ram), loaded.ring, RING_DATA_BYTES));
     let consumer = match (&ring, sink) {
         (Some(ring), Some(sink)) => {
-            let confine = jail.for_thread(ThreadKind::Ring);
+            let confine = move || jail.confine_or_abort(ThreadKind::Ring);
             Some(ring.start(Arc::clone(&bell), sink, confine)?)
         }
         _ => None,
     };
     {
-        let confine = jail.for_thread(ThreadKind::Events);
         let (ram, bell) = (Arc::clone(&ram), Arc::clone(&bell));
         spawn("events", move || {
-            confine();
+            jail.confine_or_abort(ThreadKind::Events);
             events.run(&ram, &bell)
         })?;
     }
     {
-        let confine = jail.for_thread(ThreadKind::Writer);
         let writer = Writer(Arc::clone(&console));
         spawn("console", move || {
-            confine();
+            jail.confine_or_abort(ThreadKind::Console);
             writer.run()
         })?;
     }
-    jail.close()?;
+    // Sleeps until a timer's deadline should end then, not up to 50 µs later.
+    let _ = rustix::thread::set_current_timer_slack(Some(std::num::NonZeroU64::MIN));
+    jail.confine(ThreadKind::Vcpu)?;
 
     tty::enter_raw_mode();
     let run_loop = RunLoop {
@@ -264,7 +268,9 @@ fn workload(
     let program_name = || command.to_string_lossy().into_owned();
     let cwd = working_directory(options, files)?;
     let env = environment(options);
-    let path = env.iter().find_map(|variable| variable.strip_prefix(b"PATH="));
+    let path = env
+        .iter()
+        .find_map(|variable| variable.strip_prefix(b"PATH="));
     let program = program::find(files, command, &cwd, path).map_err(|why| match why {
         Unrunnable::NotFound => RunError::NotFound {
             program: program_name(),

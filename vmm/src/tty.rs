@@ -36,7 +36,9 @@ pub fn enter_raw_mode() {
 /// Gives the terminal its modes back. Harmless when they never changed.
 pub fn restore() {
     // A panic elsewhere must not keep the terminal from being restored.
-    let mut saved = SAVED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut saved = SAVED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(before) = saved.take() {
         let _ = tcsetattr(stdin(), OptionalActions::Drain, &before);
         crate::log::set_raw_terminal(false);

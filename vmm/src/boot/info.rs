@@ -120,6 +120,9 @@ mod tests {
 
     #[test]
     fn winsize_packs_rows_lowest() {
-        assert_eq!(winsize_word([24, 80, 3, 4]), 4 << 48 | 3 << 32 | 80 << 16 | 24);
+        assert_eq!(
+            winsize_word([24, 80, 3, 4]),
+            4 << 48 | 3 << 32 | 80 << 16 | 24
+        );
     }
 }

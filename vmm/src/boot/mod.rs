@@ -15,7 +15,7 @@ use zerocopy::IntoBytes;
 pub use image::{ImageError, KernelImage, Segment};
 pub use info::{Workload, winsize_word};
 
-use crate::kvm::{CpuState, GuestRam, MemoryError, Mode, Vcpu, gdt};
+use crate::kvm::{CpuState, GuestRam, MemoryError, Mode, Vcpu, gdt, tss};
 
 /// Bytes of data in the event ring.
 pub const RING_DATA_BYTES: u64 = 4 << 20;
@@ -30,7 +30,9 @@ pub enum BootError {
     #[error("laying out guest memory: {0}; give the guest more with --mem")]
     Memory(#[from] MemoryError),
     /// Image, tables, ring and strings leave no room.
-    #[error("the guest's {ram} bytes of RAM are too few for the kernel and its arguments ({needed} bytes); give it more with --mem")]
+    #[error(
+        "the guest's {ram} bytes of RAM are too few for the kernel and its arguments ({needed} bytes); give it more with --mem"
+    )]
     TooSmall {
         /// Bytes of RAM.
         ram: u64,
@@ -106,8 +108,7 @@ pub fn load(
     ram.write_obj(BOOT_INFO, &boot_info)?;
 
     ram.write(GDT, gdt().as_bytes())?;
-    // No I/O permission bitmap: its offset is the TSS's size. The kernel fills in the stacks.
-    ram.write_obj(TSS + 0x66, &0x68u16)?;
+    ram.write(TSS, &tss(mode))?;
     let control = ram.control();
     let relaxed = std::sync::atomic::Ordering::Relaxed;
     control.timer_deadline_tsc.store(u64::MAX, relaxed);

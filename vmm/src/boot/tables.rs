@@ -189,7 +189,12 @@ mod tests {
             let (at, flags) = walk(&ram, tables.pml4, IMAGE_BASE + page).unwrap();
             assert_eq!((at, flags & USER), (page, 0));
         }
-        for page in [BOOT_INFO, CONTROL_PAGE, 40 << 20, IMAGE_MAP_BYTES - PAGE_SIZE] {
+        for page in [
+            BOOT_INFO,
+            CONTROL_PAGE,
+            40 << 20,
+            IMAGE_MAP_BYTES - PAGE_SIZE,
+        ] {
             let (at, flags) = walk(&ram, tables.pml4, IMAGE_BASE + page).unwrap();
             assert_eq!((at, flags & USER), (page, USER));
             assert_ne!(flags & NO_EXECUTE, 0);

@@ -28,7 +28,11 @@ impl Hidden {
         let name = path.file_name().ok_or(Errno::INVAL)?;
         let parent = path.parent().unwrap_or(Path::new("/"));
         let parent = CString::new(parent.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
-        let parent = if parent.is_empty() { c"/".into() } else { parent };
+        let parent = if parent.is_empty() {
+            c"/".into()
+        } else {
+            parent
+        };
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let dir = open_beneath(root, &parent, flags | OFlags::DIRECTORY, resolve)?;

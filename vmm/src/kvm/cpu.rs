@@ -6,7 +6,8 @@ use kvm_bindings::{
     CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, kvm_cpuid_entry2, kvm_segment, kvm_sregs,
 };
 use vitrine_abi::layout::{
-    GDT, IDT, IMAGE_BASE, KERNEL_CS, KERNEL_SS, TSS, TSS_SELECTOR, USER_CS, USER_SS,
+    GDT, IDT, IMAGE_BASE, KERNEL_CS, KERNEL_SS, TSS, TSS_IO_BITMAP, TSS_IO_MAP_BASE, TSS_LIMIT,
+    TSS_SELECTOR, USER_CS, USER_SS, port,
 };
 
 /// How the guest kernel runs.
@@ -80,7 +81,6 @@ pub(super) const RFLAGS_USER: u64 = 0x3202;
 /// The bit that is always one.
 pub(super) const RFLAGS_KERNEL: u64 = 0x2;
 
-const TSS_LIMIT: u32 = 0x67;
 /// Bytes of descriptors: up to and including the 16-byte TSS descriptor.
 pub(super) const GDT_BYTES: usize = 0x50;
 
@@ -93,12 +93,27 @@ pub fn gdt() -> [u64; GDT_BYTES / 8] {
     gdt[usize::from(USER_SS) / 8] = 0x00cf_f300_0000_ffff;
     gdt[usize::from(USER_CS) / 8] = 0x00af_fb00_0000_ffff;
     // Available 64-bit TSS, its base spread over both halves (SDM volume 3, figure 8-4).
-    gdt[usize::from(TSS_SELECTOR) / 8] = u64::from(TSS_LIMIT)
-        | (tss & 0xff_ffff) << 16
-        | 0x89 << 40
-        | (tss >> 24 & 0xff) << 56;
+    gdt[usize::from(TSS_SELECTOR) / 8] =
+        u64::from(TSS_LIMIT) | (tss & 0xff_ffff) << 16 | 0x89 << 40 | (tss >> 24 & 0xff) << 56;
     gdt[usize::from(TSS_SELECTOR) / 8 + 1] = tss >> 32;
     gdt
+}
+
+/// The TSS as the guest kernel finds it: no stacks yet, but the I/O permissions: the doorbells for a kernel in ring 3, nothing otherwise.
+///
+/// They have to be given by bitmap: software-virtualised KVM does not keep IOPL.
+pub fn tss(mode: Mode) -> [u8; TSS_LIMIT as usize + 1] {
+    let mut tss = [0; TSS_LIMIT as usize + 1];
+    let base = (TSS_IO_BITMAP as u16).to_le_bytes();
+    tss[TSS_IO_MAP_BASE as usize..][..2].copy_from_slice(&base);
+    let bitmap = &mut tss[TSS_IO_BITMAP as usize..];
+    bitmap.fill(0xff);
+    if mode == Mode::Deprivileged {
+        for doorbell in port::HOST_CALL..=port::NOP {
+            bitmap[usize::from(doorbell / 8)] &= !(1 << (doorbell % 8));
+        }
+    }
+    tss
 }
 
 /// Fills in segments, tables and control registers.
@@ -279,10 +294,7 @@ fn entry_mut(cpuid: &mut CpuId, function: u32, index: u32) -> Option<&mut kvm_cp
             })
             .ok()?;
     }
-    cpuid
-        .as_mut_slice()
-        .iter_mut()
-        .find(|entry| is_it(entry))
+    cpuid.as_mut_slice().iter_mut().find(|entry| is_it(entry))
 }
 
 /// Takes away what can't work in this VM: there is no APIC, no paravirtual clock, no nested virtualisation, no performance counter, no
@@ -340,7 +352,20 @@ mod tests {
         let (low, high) = (gdt[8], gdt[9]);
         let base = (low >> 16 & 0xff_ffff) | (low >> 56) << 24 | high << 32;
         assert_eq!(base, IMAGE_BASE + TSS);
-        assert_eq!(low & 0xffff, 0x67);
+        assert_eq!(low & 0xffff, u64::from(TSS_LIMIT));
+    }
+
+    #[test]
+    fn only_a_ring_3_kernels_doorbells_are_open() {
+        let open = |mode: Mode, number: u16| {
+            let tss = tss(mode);
+            tss[TSS_IO_BITMAP as usize + usize::from(number / 8)] >> (number % 8) & 1 == 0
+        };
+        for number in 0..32 {
+            let doorbell = (port::HOST_CALL..=port::NOP).contains(&number);
+            assert_eq!(open(Mode::Deprivileged, number), doorbell);
+            assert!(!open(Mode::Privileged, number));
+        }
     }
 
     #[test]

@@ -48,7 +48,14 @@ impl Kicker {
     /// Makes KVM_RUN return, now or the next time it is called.
     pub fn kick(&self) {
         // SAFETY: tgkill has no memory arguments; a thread that is gone is an error that doesn't matter.
-        unsafe { libc::syscall(libc::SYS_tgkill, self.process, self.thread, libc::SIGRTMIN()) };
+        unsafe {
+            libc::syscall(
+                libc::SYS_tgkill,
+                self.process,
+                self.thread,
+                libc::SIGRTMIN(),
+            )
+        };
     }
 }
 

@@ -206,8 +206,7 @@ impl GuestRam {
         }
         // SAFETY: every piece lies in guest RAM (checked above), which stays mapped and is never referenced by a Rust reference to
         // anything but atomics.
-        let read =
-            unsafe { libc::preadv(fd.as_raw_fd(), iov.as_ptr(), iov.len() as i32, offset) };
+        let read = unsafe { libc::preadv(fd.as_raw_fd(), iov.as_ptr(), iov.len() as i32, offset) };
         usize::try_from(read).map_err(|_| io::Error::last_os_error())
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use kvm_bindings::{KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region};
 use kvm_ioctls::{Cap, Kvm, VmFd};
 
-pub use cpu::{CpuState, Mode, Ring, gdt};
+pub use cpu::{CpuState, Mode, Ring, gdt, tss};
 pub use kick::Kicker;
 pub use memory::{GuestRam, MAX_PIECES, MIN_RAM, MemoryError};
 pub use vcpu::{Registers, Vcpu, host_tsc};
@@ -50,7 +50,9 @@ pub enum KvmError {
     #[error(transparent)]
     Memory(#[from] MemoryError),
     /// The probe's own program behaved unexpectedly.
-    #[error("probing the guest mode: {what}; force one with --guest-mode privileged or deprivileged")]
+    #[error(
+        "probing the guest mode: {what}; force one with --guest-mode privileged or deprivileged"
+    )]
     Probe {
         /// What happened.
         what: String,

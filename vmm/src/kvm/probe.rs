@@ -5,7 +5,7 @@
 
 use std::arch::global_asm;
 
-use vitrine_abi::layout::{GDT, IMAGE_BASE, PAGE_SIZE, SFMASK_DEPRIVILEGED, port};
+use vitrine_abi::layout::{GDT, IMAGE_BASE, PAGE_SIZE, SFMASK_DEPRIVILEGED, TSS, TSS_LIMIT, port};
 
 use super::cpu::{self, CpuState, Mode, Ring};
 use super::vcpu::host_tsc;
@@ -61,6 +61,7 @@ pub fn run(vcpu: &mut Vcpu, ram: &GuestRam) -> Result<Finding, KvmError> {
     map_low_memory(ram)?;
     ram.write(CODE, code.0)?;
     ram.write(GDT, zerocopy::IntoBytes::as_bytes(&cpu::gdt()))?;
+    ram.write(TSS, &cpu::tss(Mode::Deprivileged))?;
     vcpu.set_state(&CpuState {
         ring: Ring::User,
         cr3: SCRATCH,
@@ -89,6 +90,7 @@ pub fn run(vcpu: &mut Vcpu, ram: &GuestRam) -> Result<Finding, KvmError> {
     let rax = vcpu.rax()?;
     ram.write(SCRATCH, &[0; 6 * PAGE_SIZE as usize])?;
     ram.write(GDT, &[0; cpu::GDT_BYTES])?;
+    ram.write(TSS, &[0; TSS_LIMIT as usize + 1])?;
     let mode = if rax & 3 == 0 {
         Mode::Privileged
     } else {

@@ -7,8 +7,8 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use kvm_bindings::{
-    CpuId, Msrs, kvm_device_attr, kvm_interrupt, kvm_msr_entry,
-    kvm_regs, kvm_sregs, kvm_xcr, kvm_xcrs,
+    CpuId, Msrs, kvm_device_attr, kvm_interrupt, kvm_msr_entry, kvm_regs, kvm_sregs, kvm_xcr,
+    kvm_xcrs,
 };
 use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
@@ -36,8 +36,7 @@ pub struct Vcpu {
     xcr0: u64,
     cr4_extra: u64,
     tsc_offset: u64,
-    // The VM's memory must outlive its vCPU.
-    _ram: Arc<GuestRam>,
+    ram: Arc<GuestRam>,
 }
 
 /// A snapshot for error messages.
@@ -63,18 +62,33 @@ impl fmt::Display for Registers {
             f,
             "rip {:#x} rsp {:#x} rflags {:#x} cs {:#x} cr2 {:#x} cr3 {:#x} rax {:#x} rbx {:#x} rcx {:#x} rdx {:#x} rsi {:#x} \
              rdi {:#x} rbp {:#x} r8 {:#x} r9 {:#x} r10 {:#x} r11 {:#x} r12 {:#x} r13 {:#x} r14 {:#x} r15 {:#x}",
-            r.rip, r.rsp, r.rflags, self.cs, self.cr2, self.cr3, r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8,
-            r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15
+            r.rip,
+            r.rsp,
+            r.rflags,
+            self.cs,
+            self.cr2,
+            self.cr3,
+            r.rax,
+            r.rbx,
+            r.rcx,
+            r.rdx,
+            r.rsi,
+            r.rdi,
+            r.rbp,
+            r.r8,
+            r.r9,
+            r.r10,
+            r.r11,
+            r.r12,
+            r.r13,
+            r.r14,
+            r.r15
         )
     }
 }
 
 impl Vcpu {
-    pub(super) fn new(
-        fd: VcpuFd,
-        mut cpuid: CpuId,
-        ram: Arc<GuestRam>,
-    ) -> Result<Vcpu, KvmError> {
+    pub(super) fn new(fd: VcpuFd, mut cpuid: CpuId, ram: Arc<GuestRam>) -> Result<Vcpu, KvmError> {
         cpu::add_host_features(&mut cpuid);
         let xcr0 = cpu::xcr0(&cpuid);
         let leaf7 = cpu::leaf7(&cpuid);
@@ -100,7 +114,7 @@ impl Vcpu {
             xcr0,
             cr4_extra,
             tsc_offset: 0,
-            _ram: ram,
+            ram,
         };
         vcpu.settle_tsc();
         Ok(vcpu)
@@ -340,12 +354,10 @@ impl Vcpu {
     }
 
     /// Makes the port access that has just exited raise #GP(0) in the guest instead.
-    pub fn refuse_port_access(&mut self) -> Result<(), KvmError> {
-        let before = self
-            .fd
-            .get_regs()
-            .map_err(KvmError::request("KVM_GET_REGS"))?;
-        // KVM completes the access on the next entry, and would step over the instruction: have that done now, then take it back.
+    pub fn refuse_port_access(&mut self, port: u16) -> Result<(), KvmError> {
+        let get_regs = |fd: &VcpuFd| fd.get_regs().map_err(KvmError::request("KVM_GET_REGS"));
+        let before = get_regs(&self.fd)?;
+        // KVM completes the access on the next entry, and may step over the instruction only then: have that done now.
         self.fd.set_kvm_immediate_exit(1);
         let completed = self.fd.run().map(|_| ());
         self.fd.set_kvm_immediate_exit(0);
@@ -354,8 +366,14 @@ impl Vcpu {
             Err(cause) => return Err(KvmError::request("KVM_RUN")(cause)),
             Ok(()) => {}
         }
+        let mut regs = before;
+        if get_regs(&self.fd)?.rip == before.rip {
+            regs.rip = regs
+                .rip
+                .wrapping_sub(self.port_instruction_len(regs.rip, port));
+        }
         self.fd
-            .set_regs(&before)
+            .set_regs(&regs)
             .map_err(KvmError::request("KVM_SET_REGS"))?;
         let mut events = self
             .fd
@@ -368,6 +386,21 @@ impl Vcpu {
         self.fd
             .set_vcpu_events(&events)
             .map_err(KvmError::request("KVM_SET_VCPU_EVENTS"))
+    }
+
+    /// Length of the IN or OUT that ends before `next`, as far as its last bytes tell; 0 if they aren't one.
+    fn port_instruction_len(&self, next: u64, port: u16) -> u64 {
+        let byte = |back: u64| {
+            let addr = next.wrapping_sub(back);
+            let found = self.fd.translate_gva(addr).ok()?;
+            (found.valid != 0).then(|| self.ram.read_obj::<u8>(found.physical_address).ok())?
+        };
+        match (byte(2), byte(1)) {
+            (Some(0xe4..=0xe7), Some(number)) if u16::from(number) == port => 2,
+            (Some(0x66), Some(0xec..=0xef)) => 2,
+            (_, Some(0xec..=0xef)) => 1,
+            _ => 0,
+        }
     }
 
     /// RAX, for the micro-programs of the probe.

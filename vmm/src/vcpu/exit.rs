@@ -79,7 +79,7 @@ pub enum Action {
     /// A byte of early debug output.
     Debug(u8),
     /// The program's own port access: raise #GP(0).
-    RefusePortAccess,
+    RefusePortAccess(u16),
     /// Deliver an interrupt if one is due.
     Deliver,
     /// The guest can't go on.
@@ -132,10 +132,10 @@ pub struct Context {
 /// What to do about an exit.
 pub fn decide(exit: Exit, context: &Context) -> Action {
     match exit {
-        Exit::Out { rip, .. } | Exit::In { rip, .. }
+        Exit::Out { port, rip, .. } | Exit::In { port, rip }
             if context.mode == Mode::Deprivileged && !context.kernel_text.contains(&rip) =>
         {
-            Action::RefusePortAccess
+            Action::RefusePortAccess(port)
         }
         Exit::Out {
             port,
@@ -210,31 +210,31 @@ mod tests {
         for port in [port::HOST_CALL, port::PANIC, 0x80] {
             assert_eq!(
                 decide(out(port, 1, PROGRAM), &context),
-                Action::RefusePortAccess
+                Action::RefusePortAccess(port)
             );
             let input = Exit::In { port, rip: PROGRAM };
-            assert_eq!(decide(input, &context), Action::RefusePortAccess);
+            assert_eq!(decide(input, &context), Action::RefusePortAccess(port));
         }
         let end = context.kernel_text.end;
         assert_eq!(
             decide(out(port::IDLE, 1, end), &context),
-            Action::RefusePortAccess
+            Action::RefusePortAccess(port::IDLE)
         );
     }
 
     #[test]
     fn string_and_wide_accesses_are_no_doorbells() {
-        let action = decide(out(port::HOST_CALL, 4, KERNEL), &context(Mode::Deprivileged));
+        let action = decide(
+            out(port::HOST_CALL, 4, KERNEL),
+            &context(Mode::Deprivileged),
+        );
         assert_eq!(action, Action::Fail(Failure::Port(port::HOST_CALL)));
     }
 
     #[test]
     fn kicks_and_windows_deliver() {
         for exit in [Exit::Interrupted, Exit::InterruptWindow] {
-            assert_eq!(
-                decide(exit, &context(Mode::Privileged)),
-                Action::Deliver
-            );
+            assert_eq!(decide(exit, &context(Mode::Privileged)), Action::Deliver);
         }
     }
 

@@ -23,7 +23,9 @@ pub enum RunError {
     #[error(transparent)]
     Kvm(#[from] KvmError),
     /// The guest kernel panicked.
-    #[error("running the guest: its kernel panicked: {text}; please report this with the command that caused it ({registers})")]
+    #[error(
+        "running the guest: its kernel panicked: {text}; please report this with the command that caused it ({registers})"
+    )]
     Panic {
         /// What the kernel says.
         text: String,
@@ -31,7 +33,9 @@ pub enum RunError {
         registers: Box<Registers>,
     },
     /// The vCPU can't go on.
-    #[error("running the guest: {failure}; please report this with the command that caused it ({registers})")]
+    #[error(
+        "running the guest: {failure}; please report this with the command that caused it ({registers})"
+    )]
     Guest {
         /// What happened.
         failure: Failure,
@@ -62,8 +66,6 @@ impl RunLoop {
     /// Runs the guest to its end.
     pub fn run(mut self) -> Result<End, RunError> {
         self.vcpu.bind_to_this_thread();
-        // Sleeps until a timer's deadline should end then, not up to 50 µs later.
-        let _ = rustix::thread::set_current_timer_slack(Some(std::num::NonZeroU64::MIN));
         self.ticker.guest_runs();
         let mut debug_line = Vec::new();
         loop {
@@ -77,7 +79,7 @@ impl RunLoop {
                 Action::Idle => self.idle(),
                 Action::RingFull => self.wait_for_ring(),
                 Action::Deliver => self.deliver()?,
-                Action::RefusePortAccess => self.vcpu.refuse_port_access()?,
+                Action::RefusePortAccess(port) => self.vcpu.refuse_port_access(port)?,
                 Action::Debug(byte) => debug_output(&mut debug_line, byte),
                 Action::Panic => {
                     return Err(RunError::Panic {
@@ -98,8 +100,8 @@ impl RunLoop {
     /// Injects the interrupt if something is pending and the last one has been acknowledged.
     fn deliver(&mut self) -> Result<(), RunError> {
         let control = self.ram.control();
-        let due = self.bell.pending() != 0
-            && control.interrupt_outstanding.load(Ordering::SeqCst) == 0;
+        let due =
+            self.bell.pending() != 0 && control.interrupt_outstanding.load(Ordering::SeqCst) == 0;
         if !due {
             self.vcpu.request_interrupt_window(false);
             return Ok(());
@@ -129,6 +131,7 @@ impl RunLoop {
             }
             let ticks = deadline.saturating_sub(self.vcpu.guest_tsc());
             if ticks == 0 {
+                self.ticker.deadline_told(deadline);
                 control.pending.fetch_or(PENDING_TIMER, Ordering::SeqCst);
                 break;
             }
