@@ -14,7 +14,6 @@ mod ioctl;
 mod limits;
 mod link;
 mod memory;
-mod memory;
 mod mount;
 mod open;
 mod pidfd;
@@ -136,7 +135,6 @@ static TABLE: Table = {
     ioctl::add(&mut t);
     limits::add(&mut t);
     link::add(&mut t);
-    memory::add(&mut t);
     memory::add(&mut t);
     mount::add(&mut t);
     open::add(&mut t);
