@@ -12,7 +12,7 @@ pub extern "C" fn main() -> ! {
         boot.magic == MAGIC && boot.version == ABI_VERSION,
         "VMM and kernel disagree on the ABI version"
     );
-    mm::frame::init(boot);
+    mm::init(boot);
     time::init(boot);
     random::seed(&boot.seed);
     trace::init(boot);

@@ -77,6 +77,7 @@ global_asm!(
     ".pushsection .text.entry, \"ax\"",
     ".globl _start",
     "_start:",
+    "mov rsp, offset boot_stack_top", // also keeps the linker from dropping the stack
     "xor ebp, ebp",
     "call {main}",
     "ud2",

@@ -2,5 +2,5 @@
 use super::Inode;
 use alloc::sync::Arc;
 pub fn root() -> Arc<dyn Inode> {
-    unimplemented!()
+    crate::fs::tmpfs::root(0o555, 0, 0)
 }
