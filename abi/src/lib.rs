@@ -12,5 +12,6 @@ pub mod hostcall;
 pub mod layout;
 pub mod nr;
 pub mod shared;
+pub mod vdso;
 
 pub use errno::Errno;

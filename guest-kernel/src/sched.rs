@@ -30,6 +30,9 @@ pub fn exit_current() -> ! {
 /// Asks for another task to run before the current one goes back to user mode.
 pub fn request_reschedule() {}
 
+/// The earliest deadline of `time::timer` is another one now: the control page's has to follow.
+pub fn deadline_changed() {}
+
 /// The scheduler's words in a task: state, niceness, run time.
 pub struct SchedState {
     /// Niceness, −20…19.

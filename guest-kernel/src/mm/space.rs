@@ -174,6 +174,13 @@ impl AddressSpace {
         Err(Errno::EFAULT)
     }
 
+    /// Whether an address is in a shared mapping (MAP_SHARED); false where nothing is mapped.
+    pub fn is_shared(&self, addr: u64) -> bool {
+        self.mappings()
+            .iter()
+            .any(|mapping| (mapping.start..mapping.end).contains(&addr) && mapping.shared)
+    }
+
     /// Atomic compare-and-exchange of an aligned u32 in this space (futex operations); returns the old value.
     pub fn compare_exchange_u32(
         &self,

@@ -3,7 +3,23 @@
 //! A handler takes typed arguments and returns [`SysResult`]; `call!` adapts it to the table's type. The table is
 //! indexed by call number; an empty place is ENOSYS, reported once per number.
 
+mod futex;
+pub(crate) mod kill;
+mod signal;
+mod time;
+mod timer;
+
 use crate::{SysResult, arch::TrapFrame};
+
+static TABLE: Table = {
+    let mut t = Table([None; vitrine_abi::nr::TABLE_LEN]);
+    futex::add(&mut t);
+    kill::add(&mut t);
+    signal::add(&mut t);
+    time::add(&mut t);
+    timer::add(&mut t);
+    t
+};
 
 /// A handler as the table holds it.
 pub type Handler = fn(&mut TrapFrame) -> SysResult;
@@ -98,6 +114,9 @@ impl Table {
 
 /// Runs the call that `frame` made; the result is for the caller to put into `rax`.
 pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
-    let _ = frame;
-    Err(crate::Errno::ENOSYS)
+    let number = usize::try_from(frame.orig_rax).unwrap_or(usize::MAX);
+    match TABLE.0.get(number) {
+        Some(Some(handler)) => handler(frame),
+        _ => Err(crate::Errno::ENOSYS),
+    }
 }

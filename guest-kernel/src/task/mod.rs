@@ -75,6 +75,21 @@ pub struct Process {
     pub child_event: WaitQueue,
     /// Interval timers, POSIX timers, times of waited-for children.
     pub timers: ProcessTimers,
+    /// Job control, and the status that all threads are to end with.
+    pub stop: Mutex<StopState>,
+}
+
+/// Job-control state of a process, and its decided end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StopState {
+    /// The signal that stopped it; `None`: it runs.
+    pub stopped_by: Option<u32>,
+    /// A stop that wait(2) has not reported yet.
+    pub report_stop: bool,
+    /// A continue that wait(2) has not reported yet.
+    pub report_continue: bool,
+    /// The wait(2) status that all threads end with, once exit_group or a fatal signal has decided it.
+    pub group_exit: Option<u32>,
 }
 
 /// What execve was given.
