@@ -13,7 +13,10 @@ pub extern "C" fn main() -> ! {
         "VMM and kernel disagree on the ABI version"
     );
     mm::init(boot);
-    time::init(boot);
+    if let Err(error) = time::init(boot.tsc_khz) {
+        panic!("the host's clocks cannot be read: {error}");
+    }
+    task::exec::vdso::publish(&time::clock::vdso_data());
     random::seed(&boot.seed);
     trace::init(boot);
     task::init::start_workload(boot, mm::host::boot_bytes(boot.strings));

@@ -8,7 +8,7 @@ use crate::{
     mm::{host, space},
     sync::Mutex,
     task::Task,
-    time,
+    time, trace,
 };
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -270,6 +270,9 @@ fn run(task: &Arc<Task>, next: Arc<Task>) {
     if Arc::ptr_eq(task, &next) {
         return;
     }
+    trace::on_block(task);
+    time::cpu::switch_out(task, now);
+    time::cpu::switch_in(&next, now);
     activate(&next);
     let from = task.thread.handle();
     let to = next.thread.handle();
@@ -294,6 +297,7 @@ pub fn run_first() -> ! {
     next.sched.queued.store(false, Relaxed);
     let now = time::monotonic_ns();
     next.sched.switched_in.store(now, Relaxed);
+    time::cpu::switch_in(&next, now);
     activate(&next);
     let to = next.thread.handle();
     arch::set_current(next);
@@ -315,7 +319,8 @@ fn wait_for_host() {
 /// Wakes the sleepers whose deadline has passed and runs expired timers; whether there were any.
 pub fn expire() -> bool {
     let now = time::monotonic_ns();
-    let mut any = time::timer::run_expired(now);
+    let mut any = time::timer::next_deadline().is_some_and(|at| at <= now);
+    time::timer::run_expired(now);
     loop {
         let task = {
             let mut queue = QUEUE.lock();

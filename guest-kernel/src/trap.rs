@@ -23,6 +23,8 @@ const RETURN_FAST: u64 = 0;
 /// All registers have to be loaded from the frame.
 const RETURN_FULL: u64 = 1;
 
+/// Flags that user mode always has: IF, and bit 1, which is always set.
+const FLAGS_SET: u64 = 1 << 9 | 1 << 1;
 const TRAP_FLAG: u64 = 1 << 8;
 
 /// SYSCALL.
@@ -90,6 +92,7 @@ fn before_user(frame: &mut TrapFrame) {
         frame.rip = 0;
         signal::deliver(frame);
     }
+    frame.rflags |= FLAGS_SET;
     frame.cs = u64::from(layout::USER_CS);
     frame.ss = u64::from(layout::USER_SS);
 }
@@ -158,12 +161,13 @@ fn page_fault(frame: &mut TrapFrame, address: u64) {
             return;
         }
     };
-    signal::force(SigInfo {
+    let info = SigInfo {
         signo,
         code,
         addr: address,
         ..SigInfo::default()
-    });
+    };
+    signal::force_fault(info, 14, frame.error, Some(address));
 }
 
 /// Exceptions as Linux reports them: vector → signal and `si_code`.
@@ -185,10 +189,11 @@ fn exception(frame: &mut TrapFrame, vector: u64) {
     } else {
         0
     };
-    signal::force(SigInfo {
+    let info = SigInfo {
         signo,
         code,
         addr,
         ..SigInfo::default()
-    });
+    };
+    signal::force_fault(info, vector, frame.error, None);
 }

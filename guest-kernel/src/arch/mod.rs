@@ -79,7 +79,6 @@ pub fn tsc() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-
 /// CPUID leaf 1, EDX: the features that AT_HWCAP shows. CPUID traps on some machines: it is executed once.
 pub fn cpu_features() -> u32 {
     static FEATURES: spin::Once<u32> = spin::Once::new();

@@ -1,12 +1,20 @@
-//! futex(2): private and shared, bitsets, requeue, PI-less; robust lists.
+//! futex(2): waiting for a word of user memory to change.
+//!
+//! - [`key`]: which word is meant, across address spaces; [`table`]: who waits for it.
+//! - [`wait`], [`wake`]: the operations; [`pi`]: locks that name their owner; [`robust`]: what a thread that ends leaves behind.
+//!
+//! The kernel isn't pre-empted, but reading user memory may let others run; so a waiter queues up first and compares then, which needs no
+//! lock around both.
 
-use crate::{mm::space::AddressSpace, task::Task};
-use alloc::sync::Arc;
+pub mod key;
+pub mod pi;
+mod robust;
+mod table;
+pub mod wait;
+pub mod wake;
 
-/// Wakes up to `count` waiters of the futex at `addr` of `space`, private or shared; how many were woken.
-pub fn wake_address(_space: &Arc<AddressSpace>, _addr: u64, _count: u32) -> usize {
-    0
-}
+pub use robust::exit_robust_list;
+pub use wake::wake_address;
 
-/// Marks the robust futexes that an ending thread holds, and wakes their waiters.
-pub fn exit_robust_list(_task: &Arc<Task>) {}
+/// A bitset that all waiters and wakers match.
+pub const MATCH_ANY: u32 = u32::MAX;

@@ -338,6 +338,15 @@ impl AddressSpace {
         inner.vmas.iter().map(info).collect()
     }
 
+    /// Whether an address is in a shared mapping (MAP_SHARED); false where nothing is mapped.
+    pub fn is_shared(&self, addr: u64) -> bool {
+        self.inner
+            .lock()
+            .vmas
+            .find(addr)
+            .is_some_and(Vma::is_shared)
+    }
+
     /// Totals.
     pub fn stats(&self) -> SpaceStats {
         let inner = self.inner.lock();

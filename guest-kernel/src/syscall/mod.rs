@@ -9,8 +9,10 @@ mod dir;
 mod epoll;
 mod eventfd;
 mod fcntl;
+mod futex;
 mod inotify;
 mod ioctl;
+mod kill;
 mod limits;
 mod link;
 mod memory;
@@ -23,9 +25,12 @@ mod process;
 mod rw;
 mod select;
 mod session;
+mod signal;
 mod stat;
 mod system;
+mod time;
 pub mod timeout;
+mod timer;
 mod xattr;
 
 use crate::{Errno, SysResult, arch::TrapFrame};
@@ -131,8 +136,10 @@ static TABLE: Table = {
     epoll::add(&mut t);
     eventfd::add(&mut t);
     fcntl::add(&mut t);
+    futex::add(&mut t);
     inotify::add(&mut t);
     ioctl::add(&mut t);
+    kill::add(&mut t);
     limits::add(&mut t);
     link::add(&mut t);
     memory::add(&mut t);
@@ -145,8 +152,11 @@ static TABLE: Table = {
     rw::add(&mut t);
     select::add(&mut t);
     session::add(&mut t);
+    signal::add(&mut t);
     stat::add(&mut t);
     system::add(&mut t);
+    time::add(&mut t);
+    timer::add(&mut t);
     xattr::add(&mut t);
     t
 };
@@ -164,12 +174,15 @@ pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
 /// ENOSYS, reported the first time for each number that Linux has.
 #[cold]
 fn unimplemented(number: usize) -> SysResult {
-    static REPORTED: [AtomicU64; nr::TABLE_LEN.div_ceil(64)] = [const { AtomicU64::new(0) }; nr::TABLE_LEN.div_ceil(64)];
+    static REPORTED: [AtomicU64; nr::TABLE_LEN.div_ceil(64)] =
+        [const { AtomicU64::new(0) }; nr::TABLE_LEN.div_ceil(64)];
     if let Some(word) = REPORTED.get(number / 64) {
         let bit = 1 << (number % 64);
         if word.fetch_or(bit, Relaxed) & bit == 0 {
             let name = vitrine_abi::syscall::get(number as u64).map_or("?", |call| call.name);
-            crate::warn!("system call {name} ({number}) is not implemented: the program gets ENOSYS");
+            crate::warn!(
+                "system call {name} ({number}) is not implemented: the program gets ENOSYS"
+            );
         }
     }
     Err(Errno::ENOSYS)

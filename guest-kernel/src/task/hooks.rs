@@ -5,6 +5,10 @@ use crate::{
     Errno,
     fs::{self, FdTable, File, FsContext, tty},
     mm::space::AddressSpace,
+    signal::{
+        action::{SA_NOCLDWAIT, SIG_IGN},
+        numbers::SIGCHLD,
+    },
 };
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -22,8 +26,8 @@ pub fn process_of_pidfd(file: &Arc<File>) -> Result<Arc<Process>, Errno> {
 
 /// What a parent wants of its children's ends: whether SIGCHLD is ignored, and whether it asks not to be waited for (SA_NOCLDWAIT).
 pub fn child_signal_policy(parent: &Process) -> (bool, bool) {
-    let _ = parent;
-    (false, false)
+    let action = parent.signals.action(SIGCHLD);
+    (action.handler == SIG_IGN, action.flags & SA_NOCLDWAIT != 0)
 }
 
 /// A session leader with the controlling terminal has ended: the terminal loses its session, and the foreground group gets SIGHUP and
@@ -35,7 +39,11 @@ pub fn hang_up_terminal(leader: &Process) {
 /// The console becomes the controlling terminal of the first session.
 pub fn adopt_console(leader: &Process) {
     if let Some(console) = fs::console::terminal() {
-        tty::job::attach(&console, leader.sid.load(Ordering::Relaxed), leader.pgid.load(Ordering::Relaxed));
+        tty::job::attach(
+            &console,
+            leader.sid.load(Ordering::Relaxed),
+            leader.pgid.load(Ordering::Relaxed),
+        );
         leader.has_tty.store(true, Ordering::Relaxed);
     }
 }

@@ -1,23 +1,45 @@
 //! Clocks and timers.
+//!
+//! - [`clock`]: the counter made into nanoseconds; [`clock_id`]: clocks as programs name them.
+//! - [`cpu`]: processor time of threads and processes; [`cpu_timer`]: timers that run on it.
+//! - [`timer`]: the kernel's queue of deadlines; [`itimer`] and [`posix`]: the programs' timers.
+//! - [`value`]: `timespec` and `timeval`.
 
+pub mod clock;
+pub mod clock_id;
+pub mod cpu;
+pub mod cpu_timer;
+pub mod itimer;
+pub mod posix;
 pub mod timer;
+pub mod value;
 
-/// CLOCK_MONOTONIC, nanoseconds.
-pub fn monotonic_ns() -> u64 {
-    0
+pub use clock::{boottime_ns, init, monotonic_ns, ns_to_tsc, realtime_ns};
+pub use cpu::TaskTimes;
+
+/// Nanoseconds in a second.
+pub const NS_PER_SEC: u64 = 1_000_000_000;
+
+/// A process's interval timers, POSIX timers, and processor time.
+#[derive(Default)]
+pub struct ProcessTimers {
+    /// Processor time of all its threads, ended ones included.
+    pub cpu: TaskTimes,
+    itimers: crate::sync::Mutex<itimer::Itimers>,
+    posix: crate::sync::Mutex<posix::PosixTimers>,
+    cpu_watch: cpu_timer::Watch,
 }
 
-/// CLOCK_REALTIME, nanoseconds since the epoch.
-pub fn realtime_ns() -> u64 {
-    0
+impl ProcessTimers {
+    /// execve: POSIX timers are deleted, interval timers stay.
+    pub fn exec(&self) {
+        posix::delete_all(self);
+    }
 }
 
-/// Processor time of a thread.
-#[derive(Default)]
-pub struct TaskTimes {}
-
-/// A process's interval timers, POSIX timers, and its dead and waited-for children's times.
-#[derive(Default)]
-pub struct ProcessTimers {}
-pub fn init(_b: &vitrine_abi::boot::BootInfo) {}
-pub fn ns_to_tsc(n: u64) -> u64 { n }
+impl Drop for ProcessTimers {
+    fn drop(&mut self) {
+        itimer::disarm(self.itimers.get_mut());
+        posix::delete_all(self);
+    }
+}
