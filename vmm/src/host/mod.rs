@@ -5,6 +5,7 @@
 mod console;
 mod files;
 mod hide;
+pub mod service;
 
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex};
@@ -50,12 +51,13 @@ impl Host {
         }
     }
 
-    /// Answers the request in the slot, if there is an unanswered one. Whether there was.
-    pub fn serve(&self) {
-        self.try_serve();
+    /// Whether the slot holds an unanswered request: a cheap look, not a promise.
+    pub fn has_request(&self) -> bool {
+        let slot = self.ram.host_call_slot();
+        slot.request.load(Ordering::Acquire) != slot.done.load(Ordering::Relaxed)
     }
 
-    /// As [`Host::serve`]; tells whether there was a request.
+    /// Answers the request in the slot, if there is an unanswered one. Whether there was.
     pub fn try_serve(&self) -> bool {
         let slot = self.ram.host_call_slot();
         // One request at a time, whoever serves it: the vCPU's thread or the service thread.
