@@ -117,16 +117,20 @@ impl Jail {
     }
 }
 
-/// What landlock does on this kernel, found by restricting a thread that then ends.
-pub fn landlock_status() -> String {
-    let tried = std::thread::spawn(|| restrict_files(Path::new("/")).map_err(|cause| cause.to_string()));
-    match tried.join() {
-        Ok(Ok(RulesetStatus::FullyEnforced)) => "fully enforced".to_owned(),
-        Ok(Ok(RulesetStatus::PartiallyEnforced)) => "enforced as far as this kernel goes".to_owned(),
-        Ok(Ok(RulesetStatus::NotEnforced)) => "missing".to_owned(),
+/// Whether landlock does all that is asked of it on this kernel, and in words; found by restricting a thread that then ends.
+pub fn landlock_status() -> (bool, String) {
+    let tried =
+        std::thread::spawn(|| restrict_files(Path::new("/")).map_err(|cause| cause.to_string()));
+    let text = match tried.join() {
+        Ok(Ok(RulesetStatus::FullyEnforced)) => return (true, "enforced".to_owned()),
+        Ok(Ok(RulesetStatus::PartiallyEnforced)) => {
+            "enforced as far as this kernel goes".to_owned()
+        }
+        Ok(Ok(RulesetStatus::NotEnforced)) => "missing from this kernel".to_owned(),
         Ok(Err(cause)) => cause,
         Err(_) => "unknown".to_owned(),
-    }
+    };
+    (false, text)
 }
 
 fn restrict_files(root: &Path) -> Result<RulesetStatus, Box<dyn std::error::Error>> {
@@ -138,7 +142,10 @@ fn restrict_files(root: &Path) -> Result<RulesetStatus, Box<dyn std::error::Erro
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?
-        .add_rule(PathBeneath::new(root, AccessFs::ReadFile | AccessFs::ReadDir))?
+        .add_rule(PathBeneath::new(
+            root,
+            AccessFs::ReadFile | AccessFs::ReadDir,
+        ))?
         .restrict_self()?;
     Ok(status.ruleset)
 }

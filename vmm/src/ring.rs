@@ -14,8 +14,8 @@ use vitrine_abi::shared::{RING_DATA_OFFSET, RingHeader};
 use crate::bell::Bell;
 use crate::kvm::GuestRam;
 
-/// Most bytes handed over at once, and so the longest record.
-const CHUNK: u64 = 256 << 10;
+/// Most bytes handed to a sink at once, and so the longest record: one that takes nothing of so many is looking at garbage.
+pub const MAX_RECORD: usize = 256 << 10;
 /// How long an empty ring is left alone while the guest runs.
 const NAP: Duration = Duration::from_millis(1);
 
@@ -28,9 +28,6 @@ pub trait Sink: Send {
     /// The guest has ended; `dropped` events were lost on purpose (lossy mode) and `corrupt` bytes could not be read.
     fn finish(&mut self, dropped: u64, corrupt: u64);
 }
-
-/// Bytes after which a sink that still takes nothing is taken to be looking at garbage.
-pub const MAX_RECORD: usize = CHUNK as usize;
 
 /// The VMM's side of the ring.
 pub struct RingReader {
@@ -181,7 +178,7 @@ impl RingReader {
             // Records don't wrap: what lies before the end of the data is whole records.
             let offset = tail & (self.capacity - 1);
             let contiguous = used.min(self.capacity - offset);
-            let len = contiguous.min(CHUNK);
+            let len = contiguous.min(MAX_RECORD as u64);
             buf.resize(len as usize, 0);
             let at = self.region.addr + RING_DATA_OFFSET + offset;
             if self.ram.read(at, buf).is_err() {

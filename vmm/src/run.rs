@@ -15,7 +15,7 @@ use crate::bell::{Bell, End};
 use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
 use crate::cli::RunOptions;
 use crate::events::{EventError, Events};
-use crate::host::{Console, FileError, Files, Host, Writer};
+use crate::host::{Console, FileError, Files, Host, Writer, service};
 use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
@@ -161,6 +161,13 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
             writer.run()
         })?;
     }
+    let doorbells = (mode == Mode::Deprivileged && several_processors())
+        .then(|| {
+            let confine = move || jail.confine_or_abort(ThreadKind::Service);
+            let (host, ram, bell) = (Arc::clone(&host), Arc::clone(&ram), Arc::clone(&bell));
+            service::start(host, ram, bell, vcpu.tsc_khz(), confine)
+        })
+        .transpose()?;
     // Sleeps until a timer's deadline should end then, not up to 50 µs later.
     let _ = rustix::thread::set_current_timer_slack(Some(std::num::NonZeroU64::MIN));
     jail.confine(ThreadKind::Vcpu)?;
@@ -174,6 +181,7 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
             kernel_text: loaded.kernel_text,
         },
         host,
+        doorbells,
         bell,
         ticker,
         ring,
@@ -188,6 +196,10 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
         consumer.finish();
     }
     Ok(result?)
+}
+
+fn several_processors() -> bool {
+    rustix::thread::sched_getaffinity(None).is_ok_and(|processors| processors.count() > 1)
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -12,7 +12,9 @@ use vitrine_abi::layout::{
 use vitrine_abi::shared::RING_DATA_OFFSET;
 use zerocopy::IntoBytes;
 
-pub use image::{ImageError, KernelImage, Segment};
+#[cfg(test)]
+pub use image::Segment;
+pub use image::{ImageError, KernelImage};
 pub use info::{Workload, winsize_word};
 
 use crate::kvm::{CpuState, GuestRam, MemoryError, Mode, Vcpu, gdt, tss};

@@ -5,6 +5,7 @@
 mod console;
 mod files;
 mod hide;
+pub mod service;
 
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex};
@@ -30,36 +31,31 @@ pub struct Host {
     ram: Arc<GuestRam>,
     bell: Arc<Bell>,
     console: Arc<Console>,
-    state: Mutex<State>,
-}
-
-struct State {
-    files: Files,
-    figures: Vec<(u64, u64)>,
+    files: Mutex<Files>,
 }
 
 impl Host {
     /// Puts the services together.
     pub fn new(ram: Arc<GuestRam>, bell: Arc<Bell>, console: Arc<Console>, files: Files) -> Host {
-        let figures = Vec::new();
         Host {
             ram,
             bell,
             console,
-            state: Mutex::new(State { files, figures }),
+            files: Mutex::new(files),
         }
     }
 
-    /// Answers the request in the slot, if there is an unanswered one. Whether there was.
-    pub fn serve(&self) {
-        self.try_serve();
+    /// Whether the slot holds an unanswered request: a cheap look, not a promise.
+    pub fn has_request(&self) -> bool {
+        let slot = self.ram.host_call_slot();
+        slot.request.load(Ordering::Acquire) != slot.done.load(Ordering::Relaxed)
     }
 
-    /// As [`Host::serve`]; tells whether there was a request.
+    /// Answers the request in the slot, if there is an unanswered one. Whether there was.
     pub fn try_serve(&self) -> bool {
         let slot = self.ram.host_call_slot();
         // One request at a time, whoever serves it: the vCPU's thread or the service thread.
-        let Ok(mut state) = self.state.lock() else {
+        let Ok(mut files) = self.files.lock() else {
             return false;
         };
         let request = slot.request.load(Ordering::Acquire);
@@ -70,7 +66,7 @@ impl Host {
         let args = [0, 1, 2, 3, 4, 5].map(|index: usize| slot.args[index].load(Ordering::Relaxed));
         fence(Ordering::Acquire);
         let result = match Op::from_raw(op) {
-            Some(op) => self.call(&mut state, op, args),
+            Some(op) => self.call(&mut files, op, args),
             None => Err(Errno::NOSYS),
         };
         let ret = match result {
@@ -82,10 +78,9 @@ impl Host {
         true
     }
 
-    fn call(&self, state: &mut State, op: Op, args: [u64; 6]) -> Result<u64, Errno> {
+    fn call(&self, files: &mut Files, op: Op, args: [u64; 6]) -> Result<u64, Errno> {
         let [a, b, c, d, e, _] = args;
         let ram = &self.ram;
-        let files = &mut state.files;
         match op {
             Op::Lookup => files.lookup(ram, a, b, c, d),
             Op::GetAttr => files.get_attr(ram, a, b),
@@ -109,9 +104,7 @@ impl Host {
                 Ok(0)
             }
             Op::BenchResult => {
-                if state.figures.len() < 64 {
-                    state.figures.push((a, b));
-                }
+                tracing::info!(target: "guest", "bench figure {a}: {b} ps");
                 Ok(0)
             }
         }
@@ -155,14 +148,6 @@ impl Host {
             _ => tracing::debug!(target: "guest", "{text}"),
         }
         Ok(0)
-    }
-
-    /// The figures that the guest kernel reported (`Op::BenchResult`): which and value.
-    pub fn figures(&self) -> Vec<(u64, u64)> {
-        self.state
-            .lock()
-            .map(|state| state.figures.clone())
-            .unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod cpu;
 mod kick;
+pub mod measure;
 mod memory;
 pub mod probe;
 mod vcpu;

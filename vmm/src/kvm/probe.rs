@@ -41,9 +41,9 @@ unsafe extern "C" {
 }
 
 /// Where the probe's pages lie: PML4, PDPT, PD, PT and code.
-const SCRATCH: u64 = 0x1_0000;
-const CODE: u64 = SCRATCH + 4 * PAGE_SIZE;
-const STACK_TOP: u64 = CODE + 2 * PAGE_SIZE;
+pub(super) const SCRATCH: u64 = 0x1_0000;
+pub(super) const CODE: u64 = SCRATCH + 4 * PAGE_SIZE;
+pub(super) const STACK_TOP: u64 = CODE + 2 * PAGE_SIZE;
 
 /// What the probe found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,13 +125,13 @@ fn code() -> (&'static [u8], u64) {
 }
 
 /// Maps the first 2 MiB at `IMAGE_BASE`, open to ring 3.
-fn map_low_memory(ram: &GuestRam) -> Result<(), KvmError> {
+pub(super) fn map_low_memory(ram: &GuestRam) -> Result<(), KvmError> {
     const OPEN: u64 = 0x67;
     let page = |index: u64| SCRATCH + index * PAGE_SIZE;
     ram.write_obj(page(0) + 511 * 8, &(page(1) | OPEN))?;
     ram.write_obj(page(1) + 510 * 8, &(page(2) | OPEN))?;
     ram.write_obj(page(2), &(page(3) | OPEN))?;
-    let leaves: Vec<u64> = (0..512).map(|index| index * PAGE_SIZE | OPEN).collect();
+    let leaves: Vec<u64> = (0..512).map(|index| (index * PAGE_SIZE) | OPEN).collect();
     ram.write(page(3), zerocopy::IntoBytes::as_bytes(leaves.as_slice()))?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use vitrine_abi::shared::PENDING_TIMER;
 use crate::bell::{Bell, End};
 use crate::events::Ticker;
 use crate::host::Host;
+use crate::host::service::Doorbells;
 use crate::kvm::{GuestRam, KvmError, Registers, Vcpu};
 use crate::ring::RingReader;
 use exit::{Action, Context, Failure, decide};
@@ -54,6 +55,8 @@ pub struct RunLoop {
     pub context: Context,
     /// The host's services.
     pub host: Arc<Host>,
+    /// Starts the service thread when calls come often, if there is one.
+    pub doorbells: Option<Doorbells>,
     /// Wakes and ends this loop.
     pub bell: Arc<Bell>,
     /// Looks at deadlines while the guest runs.
@@ -75,7 +78,12 @@ impl RunLoop {
             let exit = self.vcpu.run()?;
             match decide(exit, &self.context) {
                 Action::Resume => {}
-                Action::HostCall => self.host.serve(),
+                Action::HostCall => {
+                    self.host.try_serve();
+                    if let Some(doorbells) = &self.doorbells {
+                        doorbells.rang();
+                    }
+                }
                 Action::Idle => self.idle(),
                 Action::RingFull => self.wait_for_ring(),
                 Action::Deliver => self.deliver()?,

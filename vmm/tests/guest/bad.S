@@ -1,0 +1,4 @@
+# Ends in a triple fault.
+        .include "common.S"
+_start:
+        ud2
