@@ -35,6 +35,7 @@ pub fn current_fs() -> Arc<FsContext> {
 /// Builds the mounts: the overlay at `/`, devices at `/dev`, `/proc`, `/sys`, and memory at `/dev/shm`. Returns the context of the first
 /// process, with `cwd` as its working directory (`/` if there is no such directory).
 pub fn init(boot: &BootInfo, cwd: &[u8]) -> Result<Arc<FsContext>, Errno> {
+    crate::mm::frame::on_pressure(super::reclaim);
     let root = overlay::root()?;
     mount::set_root(root.clone());
     mount_at(b"/dev", "devtmpfs", devfs::root(), "rw,nosuid")?;

@@ -11,6 +11,7 @@ use crate::{
     mm::{
         MemoryObject, ObjectIdentity,
         frame::{self, Frame},
+        space::forget_object_pages,
     },
     signal,
 };
@@ -64,8 +65,17 @@ impl Node {
         {
             return Err(Errno::EPERM);
         }
-        contents.resize(size);
+        if contents.resize(size) {
+            self.unmap(size.div_ceil(PAGE_SIZE), u64::MAX);
+        }
         Ok(())
+    }
+
+    /// Takes pages that are no longer the file's out of all mappings.
+    fn unmap(&self, first: u64, count: u64) {
+        if let Some(object) = Inode::object(self) {
+            forget_object_pages(&object, first, count);
+        }
     }
 
     fn write_contents(&self, offset: u64, src: &mut dyn Source) -> SysResult {
@@ -353,14 +363,20 @@ impl Inode for Node {
                 if self.is_sealed(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) {
                     return Err(Errno::EPERM);
                 }
-                contents.zero_range(offset, len)?;
+                if contents.zero_range(offset, len)? {
+                    let first = offset.div_ceil(PAGE_SIZE);
+                    self.unmap(first, (end / PAGE_SIZE).saturating_sub(first));
+                }
             }
             FALLOC_FL_ZERO_RANGE => {
                 let growth = grows && self.is_sealed(F_SEAL_GROW);
                 if growth || self.is_sealed(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) {
                     return Err(Errno::EPERM);
                 }
-                contents.zero_range(offset, len)?;
+                if contents.zero_range(offset, len)? {
+                    let first = offset.div_ceil(PAGE_SIZE);
+                    self.unmap(first, (end / PAGE_SIZE).saturating_sub(first));
+                }
             }
             _ => return Err(Errno::EOPNOTSUPP),
         }
@@ -420,6 +436,9 @@ impl FileOps for Node {
 
     fn write(&self, file: &File, src: &mut dyn Source) -> SysResult {
         let mut position = file.position.lock();
+        if src.left() == 0 {
+            return Ok(0);
+        }
         if file.append() {
             *position = self.contents()?.size();
         }

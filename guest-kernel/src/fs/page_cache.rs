@@ -12,7 +12,7 @@ use crate::{
 };
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Weak},
     vec::Vec,
 };
@@ -54,33 +54,22 @@ struct State {
     listed: bool,
 }
 
-/// Files that have clean pages, the one that was listed first at the front.
-static CLEAN: Mutex<VecDeque<Weak<Contents>>> = Mutex::new(VecDeque::new());
+/// Files that have clean pages, in the order of their first read.
+static CLEAN: Mutex<Vec<Weak<Contents>>> = Mutex::new(Vec::new());
 
-/// Gives back up to `pages` clean, unmapped pages of host files; how many were.
+/// Gives back clean, unmapped pages of host files, at least `pages` of them if there are as many; how many were. It may be called by an
+/// allocation anywhere: it takes no lock that is held, and neither allocates nor frees kernel memory.
 pub fn reclaim(pages: u64) -> u64 {
+    let Some(clean) = CLEAN.try_lock() else {
+        return 0;
+    };
     let mut freed = 0;
-    let rounds = CLEAN.lock().len();
-    for _ in 0..rounds {
+    for contents in clean.iter().filter_map(Weak::upgrade) {
         if freed >= pages {
             break;
         }
-        let Some(weak) = CLEAN.lock().pop_front() else {
-            break;
-        };
-        let Some(contents) = weak.upgrade() else {
-            continue;
-        };
-        match contents.state.try_lock() {
-            Some(mut state) => {
-                freed += state.drop_clean();
-                state.listed = false;
-                if state.has_clean() {
-                    state.listed = true;
-                    CLEAN.lock().push_back(weak);
-                }
-            }
-            None => CLEAN.lock().push_back(weak),
+        if let Some(mut state) = contents.state.try_lock() {
+            freed += state.drop_clean();
         }
     }
     freed
@@ -236,11 +225,6 @@ impl State {
         Ok(frame)
     }
 
-    fn has_clean(&self) -> bool {
-        let mut each = self.chunks.values();
-        each.any(|c| (0..CHUNK).any(|i| c.frames[i as usize].is_some() && c.dirty & 1 << i == 0))
-    }
-
     fn drop_clean(&mut self) -> u64 {
         let mut freed = 0;
         for chunk in self.chunks.values_mut() {
@@ -257,17 +241,20 @@ impl State {
         freed
     }
 
-    fn resize(&mut self, size: u64) {
+    /// Sets the size; whether a page that was cut off is still mapped somewhere.
+    fn resize(&mut self, size: u64) -> bool {
+        let mut mapped = false;
         if size < self.size {
             self.zero_tail(size);
             let pages = size.div_ceil(PAGE_SIZE);
-            self.drop_pages(pages, u64::MAX);
+            mapped = self.drop_pages(pages, u64::MAX);
             self.lower_limit = self.lower_limit.min(size);
         }
         if size != self.size {
             self.modified = true;
         }
         self.size = size;
+        mapped
     }
 
     /// Zeros the rest of the page that holds byte `size`, so that growing shows zeros.
@@ -283,8 +270,9 @@ impl State {
         }
     }
 
-    /// Forgets the pages `start..end`.
-    fn drop_pages(&mut self, start: u64, end: u64) {
+    /// Forgets the pages `start..end`; whether one of them is still mapped somewhere.
+    fn drop_pages(&mut self, start: u64, end: u64) -> bool {
+        let mut mapped = false;
         let keys: Vec<u64> = self
             .chunks
             .range(start / CHUNK..=(end - 1) / CHUNK)
@@ -297,8 +285,9 @@ impl State {
             for slot in 0..CHUNK {
                 let index = key * CHUNK + slot;
                 if (start..end).contains(&index) {
-                    if chunk.frames[slot as usize].take().is_some() {
+                    if let Some(frame) = chunk.frames[slot as usize].take() {
                         self.present -= 1;
+                        mapped |= frame.references() > 1;
                     }
                     chunk.dirty &= !(1 << slot);
                 }
@@ -307,6 +296,7 @@ impl State {
                 self.chunks.remove(&key);
             }
         }
+        mapped
     }
 }
 
@@ -366,7 +356,11 @@ impl Contents {
     fn list(self: &Arc<Self>, state: &mut State) {
         if !state.listed && state.lower.is_some() && state.present > 0 {
             state.listed = true;
-            CLEAN.lock().push_back(Arc::downgrade(self));
+            let mut clean = CLEAN.lock();
+            if clean.len().is_power_of_two() && clean.len() >= 64 {
+                clean.retain(|contents| contents.strong_count() > 0);
+            }
+            clean.push(Arc::downgrade(self));
         }
     }
 
@@ -484,18 +478,19 @@ impl Contents {
         Ok(n)
     }
 
-    /// Sets the size; new bytes are zeros.
-    pub fn resize(&self, size: u64) {
-        self.state.lock().resize(size);
+    /// Sets the size; new bytes are zeros. Returns whether pages that were cut off are still mapped somewhere.
+    pub fn resize(&self, size: u64) -> bool {
+        self.state.lock().resize(size)
     }
 
-    /// Makes `offset..offset + len` read as zeros, within the file's size.
-    pub fn zero_range(&self, offset: u64, len: u64) -> Result<(), Errno> {
+    /// Makes `offset..offset + len` read as zeros, within the file's size. Returns whether pages that were replaced are still mapped somewhere.
+    pub fn zero_range(&self, offset: u64, len: u64) -> Result<bool, Errno> {
         let mut state = self.state.lock();
         let end = offset.saturating_add(len).min(state.size);
         if offset >= end {
-            return Ok(());
+            return Ok(false);
         }
+        let mut mapped = false;
         state.modified = true;
         let (first, last) = (offset / PAGE_SIZE, (end - 1) / PAGE_SIZE);
         let lower_pages = state.lower_pages();
@@ -508,14 +503,14 @@ impl Contents {
             }
         }
         if last > first + 1 {
-            state.drop_pages(first + 1, last);
+            mapped = state.drop_pages(first + 1, last);
             // What the host has there is covered by pages of zeros.
             for index in first + 1..last.min(lower_pages) {
                 let frame = new_frame().map_err(|_| Errno::ENOSPC)?;
                 state.put(index, frame, true);
             }
         }
-        Ok(())
+        Ok(mapped)
     }
 
     /// lseek(2)'s SEEK_DATA (`hole` false) and SEEK_HOLE; `ENXIO` beyond the end.

@@ -254,7 +254,13 @@ impl<'p> Walker<'p> {
     pub fn lookup(&self, range: &Range<usize>) -> Result<Arc<dyn Inode>, Errno> {
         let name = self.name(range);
         if name.len() > NAME_MAX {
-            return Err(Errno::ENAMETOOLONG);
+            // A removed directory holds nothing, however long its name.
+            let removed = self.inode.metadata()?.nlink == 0;
+            return Err(if removed {
+                Errno::ENOENT
+            } else {
+                Errno::ENAMETOOLONG
+            });
         }
         self.inode.lookup(name)
     }

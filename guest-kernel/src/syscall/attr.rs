@@ -150,15 +150,17 @@ enum Stamp {
     Now,
     Omit,
     At(Timestamp),
+    /// No time: refused once the file is found.
+    Invalid,
 }
 
 impl Stamp {
-    fn of_timespec([sec, nsec]: [i64; 2]) -> Result<Stamp, Errno> {
+    fn of_timespec([sec, nsec]: [i64; 2]) -> Stamp {
         match nsec {
-            n if n == i64::from(UTIME_NOW) => Ok(Stamp::Now),
-            n if n == i64::from(UTIME_OMIT) => Ok(Stamp::Omit),
-            0..=999_999_999 => Ok(Stamp::At(Timestamp { sec, nsec })),
-            _ => Err(Errno::EINVAL),
+            n if n == i64::from(UTIME_NOW) => Stamp::Now,
+            n if n == i64::from(UTIME_OMIT) => Stamp::Omit,
+            0..=999_999_999 => Stamp::At(Timestamp { sec, nsec }),
+            _ => Stamp::Invalid,
         }
     }
 
@@ -175,13 +177,16 @@ impl Stamp {
     fn value(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Stamp::Now => Some(now),
-            Stamp::Omit => None,
+            Stamp::Omit | Stamp::Invalid => None,
             Stamp::At(time) => Some(time),
         }
     }
 }
 
 fn set_times(target: &Target, times: [Stamp; 2]) -> SysResult {
+    if times.contains(&Stamp::Invalid) {
+        return Err(Errno::EINVAL);
+    }
     check_target_writable(target)?;
     let inode = target.inode()?;
     let own = inode.ownership()?;
@@ -207,7 +212,7 @@ pub fn utimensat(dirfd: i32, path: u64, times: u64, flags: u32) -> SysResult {
         [Stamp::Now; 2]
     } else {
         let [a, b, c, d] = user::read::<[i64; 4]>(times)?;
-        [Stamp::of_timespec([a, b])?, Stamp::of_timespec([c, d])?]
+        [Stamp::of_timespec([a, b]), Stamp::of_timespec([c, d])]
     };
     if stamps == [Stamp::Omit; 2] {
         return Ok(0);

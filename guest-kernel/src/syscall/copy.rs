@@ -68,7 +68,7 @@ fn copy(
         match step {
             Ok((got, put)) => {
                 done += put;
-                if put == 0 || put < got || got < want {
+                if put < got || got == 0 {
                     break;
                 }
             }
@@ -85,16 +85,18 @@ pub fn sendfile(out_fd: i32, in_fd: i32, at: u64, count: usize) -> SysResult {
     // Only what can be read by offset can be sent.
     let mut none = KernelSink::new(&mut []);
     let seekable = input.ops.read_at(&input, 0, &mut none);
-    if matches!(seekable, Err(Errno::ESPIPE)) {
-        return Err(if at == 0 {
-            Errno::EINVAL
-        } else {
-            Errno::ESPIPE
-        });
+    if at != 0 && matches!(seekable, Err(Errno::ESPIPE)) {
+        return Err(Errno::ESPIPE);
     }
     let from = Offset::read(at, &input)?;
     let output = writable(out_fd)?;
     if output.append() {
+        return Err(Errno::EINVAL);
+    }
+    if count == 0 {
+        return Ok(0);
+    }
+    if matches!(seekable, Err(Errno::ESPIPE | Errno::EISDIR)) {
         return Err(Errno::EINVAL);
     }
     let moved = copy(
@@ -119,8 +121,8 @@ pub fn copy_file_range(
     count: usize,
     flags: u32,
 ) -> SysResult {
-    let input = readable(in_fd)?;
-    let output = writable(out_fd)?;
+    let files = crate::fs::current_files()?;
+    let (input, output) = (files.get_open(in_fd)?, files.get_open(out_fd)?);
     let from = Offset::read(in_at, &input)?;
     let to = Offset::read(out_at, &output)?;
     if flags != 0 {
@@ -134,7 +136,7 @@ pub fn copy_file_range(
             _ => return Err(Errno::EINVAL),
         }
     }
-    if output.append() {
+    if !input.readable() || !output.writable() || output.append() {
         return Err(Errno::EBADF);
     }
     let left = in_meta.size.saturating_sub(from.at);

@@ -84,15 +84,6 @@ pub fn renameat(old_dir: i32, old: u64, new_dir: i32, new: u64) -> SysResult {
     renameat2(old_dir, old, new_dir, new, 0)
 }
 
-/// The last component of a rename's path must be a name.
-fn rename_end(walker: &mut Walker<'_>, exists: bool) -> Result<Range<usize>, Errno> {
-    match walker.to_parent()? {
-        Last::Name(range) => Ok(range),
-        _ if exists => Err(Errno::EEXIST),
-        _ => Err(Errno::EBUSY),
-    }
-}
-
 /// renameat2(2).
 pub fn renameat2(old_dir: i32, old: u64, new_dir: i32, new: u64, flags: u32) -> SysResult {
     let exchange = flags & RENAME_EXCHANGE != 0;
@@ -102,14 +93,24 @@ pub fn renameat2(old_dir: i32, old: u64, new_dir: i32, new: u64, flags: u32) -> 
     }
     let (old_path, new_path) = (user::read_path(old)?, user::read_path(new)?);
     let mut from = Walker::new(old_dir, &old_path)?;
-    let old_range = rename_end(&mut from, false)?;
+    let old_last = from.to_parent()?;
     let mut to = Walker::new(new_dir, &new_path)?;
-    let new_range = rename_end(&mut to, no_replace)?;
+    let new_last = to.to_parent()?;
     let (from_place, to_place) = (from.here(), to.here());
     let mount_of = |path| mount::of_path(path).map(|m| m.id);
     if mount_of(&from_place.path) != mount_of(&to_place.path) {
         return Err(Errno::EXDEV);
     }
+    let Last::Name(old_range) = old_last else {
+        return Err(Errno::EBUSY);
+    };
+    let Last::Name(new_range) = new_last else {
+        return Err(if no_replace {
+            Errno::EEXIST
+        } else {
+            Errno::EBUSY
+        });
+    };
     mount::check_writable(&from_place)?;
     let source = from.lookup(&old_range)?;
     let there = match to.lookup(&new_range) {
@@ -135,11 +136,36 @@ pub fn renameat2(old_dir: i32, old: u64, new_dir: i32, new: u64, flags: u32) -> 
     if from.trailing_slash() && !source_own.is_dir() {
         return Err(Errno::ENOTDIR);
     }
+    if source_own.is_dir() && holds(&source, to.inode()) {
+        return Err(Errno::EINVAL);
+    }
+    if let Some(there) = &there
+        && there.ownership()?.is_dir()
+        && holds(there, from.inode())
+    {
+        return Err(if exchange {
+            Errno::EINVAL
+        } else {
+            Errno::ENOTEMPTY
+        });
+    }
     check_rename(&from, &source, &to, there.as_ref(), exchange)?;
     let new_name = to.name(&new_range);
     from.inode()
         .rename(from.name(&old_range), to.inode(), new_name, flags)?;
     Ok(0)
+}
+
+/// Whether a directory is another one or an ancestor of it.
+fn holds(directory: &Arc<dyn Inode>, other: &Arc<dyn Inode>) -> bool {
+    let mut at = Some(other.clone());
+    while let Some(inode) = at {
+        if fs::same_inode(&inode, directory) {
+            return true;
+        }
+        at = inode.place().map(|(parent, _)| parent);
+    }
+    false
 }
 
 /// Permission to rename, and that nothing is mounted there.
