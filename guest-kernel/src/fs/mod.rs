@@ -16,6 +16,9 @@ pub mod pipe;
 pub mod ready;
 pub mod signalfd;
 pub mod timerfd;
+pub mod tmpfs;
+
+pub use io::{KernelSink, KernelSource};
 
 use crate::{Errno, SysResult, mm::MemoryObject, sync::WaitQueue};
 use alloc::{string::String, sync::Arc, vec::Vec};

@@ -6,10 +6,14 @@
 mod epoll;
 mod eventfd;
 mod inotify;
+mod memfd;
+mod message;
 mod pidfd;
 mod pipe;
 mod poll;
 mod select;
+mod socket;
+mod splice;
 pub mod timeout;
 
 use crate::{Errno, SysResult, arch::TrapFrame};
@@ -119,9 +123,13 @@ static TABLE: Table = {
     epoll::add(&mut t);
     eventfd::add(&mut t);
     inotify::add(&mut t);
+    memfd::add(&mut t);
+    message::add(&mut t);
     pidfd::add(&mut t);
     pipe::add(&mut t);
     poll::add(&mut t);
     select::add(&mut t);
+    socket::add(&mut t);
+    splice::add(&mut t);
     t
 };
