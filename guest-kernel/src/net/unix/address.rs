@@ -181,6 +181,15 @@ pub(super) fn bind_path(socket: &UnixSocket, path: &[u8]) -> Result<Bound, Errno
     })
 }
 
+/// How binding a socket that has a name already to a path fails: a path that exists is noticed first.
+pub(super) fn rebind_error(path: &[u8]) -> Errno {
+    match fs::resolve(AT_FDCWD, path, Follow::No) {
+        Ok(_) => Errno::EADDRINUSE,
+        Err(Errno::ENOENT) => Errno::EINVAL,
+        Err(error) => error,
+    }
+}
+
 /// Binds to an abstract name; `EADDRINUSE`.
 pub(super) fn bind_abstract(socket: &UnixSocket, name: &[u8]) -> Result<Bound, Errno> {
     let address: Arc<[u8]> = Arc::from(name);

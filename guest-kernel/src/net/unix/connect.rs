@@ -23,7 +23,8 @@ impl UnixSocket {
             // Binding to nothing when there is a name already is no error.
             return match name {
                 Name::Unnamed => Ok(()),
-                _ => Err(Errno::EINVAL),
+                Name::Path(path) => Err(address::rebind_error(path)),
+                Name::Abstract(_) => Err(Errno::EINVAL),
             };
         }
         let bound = match name {

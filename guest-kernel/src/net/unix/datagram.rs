@@ -61,13 +61,9 @@ impl UnixSocket {
         if flags & MSG_OOB != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
-        let connected = match to {
-            Some(addr) => match address::parse(addr)? {
-                address::Name::Unnamed => return Err(Errno::EINVAL),
-                _ => None,
-            },
-            None => Some(self.state.lock().peer.clone().ok_or(Errno::ENOTCONN)?),
-        };
+        if let Some(address::Name::Unnamed) = to.map(address::parse).transpose()? {
+            return Err(Errno::EINVAL);
+        }
         self.bind_for_credentials()?;
         let sending = &self.options.sending;
         let len = src.left();
@@ -84,7 +80,7 @@ impl UnixSocket {
                 n => done += n,
             }
         }
-        let receiver = self.wait_receiver(to, connected, flags, deadline)?;
+        let receiver = self.wait_receiver(to, flags, deadline)?;
         let Control {
             mut credentials,
             rights,
@@ -108,15 +104,13 @@ impl UnixSocket {
     fn wait_receiver(
         &self,
         to: Option<&[u8]>,
-        connected: Option<Arc<UnixSocket>>,
         flags: u32,
         deadline: Option<u64>,
     ) -> Result<Arc<UnixSocket>, Errno> {
         loop {
-            let receiver = match (&connected, to) {
-                (Some(peer), _) => peer.clone(),
-                (None, Some(addr)) => address::find(addr, self.kind)?,
-                (None, None) => return Err(Errno::ENOTCONN),
+            let receiver = match to {
+                Some(addr) => address::find(addr, self.kind)?,
+                None => self.state.lock().peer.clone().ok_or(Errno::ENOTCONN)?,
             };
             if !self.may_send_to(&receiver) && !receiver.state.lock().dead {
                 return Err(Errno::EPERM);
