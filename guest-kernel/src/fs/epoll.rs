@@ -2,12 +2,13 @@
 //!
 //! An entry holds its file weakly, so that closing the last descriptor ends it, and remembers the sum of its files' wait
 //! queues' generations when it was last reported: that sum changing is the edge of edge-triggered mode. Readiness is found by
-//! looking at the entries, round robin, which needs no callbacks in wait queues.
+//! looking at the entries, which needs no callbacks in wait queues; those found ready stand in a line, so that they are
+//! reported in the order in which they were, and in turn when a caller takes only some.
 
 use super::{Description, File, FileOps, Metadata, PollEvents, PollTable, anon};
 use crate::{Errno, sync::Mutex, sync::WaitQueue};
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Weak},
     vec::Vec,
 };
@@ -42,8 +43,8 @@ struct List {
     entries: BTreeMap<u64, Entry>,
     index: BTreeMap<(i32, usize), u64>,
     next_sequence: u64,
-    /// Where the next look starts: after the last entry reported when not all could be.
-    start: u64,
+    /// Entries that were found ready and not yet reported, or are level-triggered; may name some that are gone.
+    line: VecDeque<u64>,
 }
 
 struct Entry {
@@ -53,6 +54,8 @@ struct Entry {
     data: u64,
     /// Generations when last reported; `None`: report if ready, whatever they are.
     seen: Option<u64>,
+    /// Stands in the line.
+    queued: bool,
 }
 
 /// One event to report.
@@ -65,25 +68,28 @@ pub struct Ready {
 }
 
 impl Entry {
-    /// What is ready of it now, if there is anything to report; and the generations. Adds its queues to `table`.
-    fn look(&self, file: &File, table: &mut PollTable) -> (u32, Option<u64>) {
+    /// What is ready of it now, and the generations of its queues, which are added to `table`. A disabled entry has nothing ready.
+    fn poll(&self, file: &File, table: &mut PollTable) -> (u32, u64) {
         let wanted = self.events & !MODES;
         if wanted == 0 {
-            return (0, self.seen);
+            return (0, 0);
         }
         let first = table.queues.len();
         let events = file.ops.poll(file, table).bits() & wanted;
         if self.events & EPOLLET == 0 {
-            return (events, None);
+            return (events, 0);
         }
+        // The look and the generations must be of one moment, or a wake-up in between would be lost: so look again.
         let stamp = generations(&table.queues[first..]);
-        if self.seen == Some(stamp) {
-            return (0, self.seen);
-        }
-        // The look and the stamp must be of one moment: a wake-up in between would be lost.
         let mut again = PollTable::default();
-        let events = file.ops.poll(file, &mut again).bits() & wanted;
-        (events, Some(stamp))
+        (file.ops.poll(file, &mut again).bits() & wanted, stamp)
+    }
+
+    /// Whether it is to be reported: ready, and (edge-triggered) woken since it was last looked at; and the generations.
+    fn look(&self, file: &File, table: &mut PollTable) -> (bool, u64) {
+        let (events, stamp) = self.poll(file, table);
+        let old = self.events & EPOLLET != 0 && !self.queued && self.seen == Some(stamp);
+        (events != 0 && !old, stamp)
     }
 }
 
@@ -112,47 +118,64 @@ impl List {
         self.index.get(&Self::key(fd, file)).copied()
     }
 
-    /// Looks at the entries until `each` has enough (returns false), dropping those whose file is closed.
-    fn scan(
-        &mut self,
-        table: &mut PollTable,
-        mut each: impl FnMut(&mut Entry, u32, Option<u64>) -> bool,
-    ) {
+    /// Puts the entries that have become ready at the line's end, and drops those whose file is closed. Adds all queues to `table`.
+    fn enqueue_ready(&mut self, table: &mut PollTable) {
         let mut closed = Vec::new();
-        let (before, after) = (0..self.start, self.start..);
-        let order: Vec<u64> = if self.start == 0 {
-            Vec::new()
-        } else {
-            let late = self.entries.range(after).map(|(sequence, _)| *sequence);
-            late.chain(self.entries.range(before).map(|(sequence, _)| *sequence))
-                .collect()
-        };
-        let mut visit = |sequence: u64, entry: &mut Entry| {
+        for (sequence, entry) in &mut self.entries {
             let Some(file) = entry.file.upgrade() else {
-                closed.push(sequence);
-                return true;
+                closed.push(*sequence);
+                continue;
             };
-            let (events, stamp) = entry.look(&file, table);
-            each(entry, events, stamp)
-        };
-        if order.is_empty() {
-            for (sequence, entry) in &mut self.entries {
-                if !visit(*sequence, entry) {
-                    break;
-                }
+            let (ready, stamp) = entry.look(&file, table);
+            if entry.queued {
+                continue;
             }
-        } else {
-            for sequence in order {
-                if let Some(entry) = self.entries.get_mut(&sequence) {
-                    if !visit(sequence, entry) {
-                        break;
-                    }
-                }
+            if ready {
+                entry.queued = true;
+                self.line.push_back(*sequence);
+            } else {
+                entry.seen = Some(stamp);
             }
         }
         for sequence in closed {
             self.remove(sequence);
         }
+    }
+
+    /// Takes up to `max` events from the line. A level-triggered entry goes to its end.
+    fn take_ready(&mut self, max: usize) -> Vec<Ready> {
+        let mut ready = Vec::new();
+        for _ in 0..self.line.len() {
+            if ready.len() >= max {
+                break;
+            }
+            let Some(sequence) = self.line.pop_front() else {
+                break;
+            };
+            let Some(entry) = self.entries.get_mut(&sequence) else {
+                continue;
+            };
+            let Some(file) = entry.file.upgrade() else {
+                continue;
+            };
+            let (events, stamp) = entry.poll(&file, &mut PollTable::default());
+            entry.queued = false;
+            entry.seen = Some(stamp);
+            if events == 0 {
+                continue;
+            }
+            ready.push(Ready {
+                events,
+                data: entry.data,
+            });
+            if entry.events & EPOLLONESHOT != 0 {
+                entry.events &= MODES;
+            } else if entry.events & EPOLLET == 0 {
+                entry.queued = true;
+                self.line.push_back(sequence);
+            }
+        }
+        ready
     }
 }
 
@@ -199,6 +222,7 @@ impl Epoll {
                     events: events | ALWAYS,
                     data,
                     seen: None,
+                    queued: false,
                 },
             );
         }
@@ -236,29 +260,10 @@ impl Epoll {
     /// Takes up to `max` ready events; `None` if there are none. Adds the queues to wait on to `table`.
     pub fn collect(&self, max: usize, table: &mut PollTable) -> Option<Vec<Ready>> {
         table.add(&self.changed);
-        let mut ready = Vec::new();
-        let mut list = self.list.lock();
-        let mut stopped_at = None;
-        list.scan(table, |entry, events, stamp| {
-            entry.seen = stamp;
-            if events != 0 {
-                ready.push(Ready {
-                    events,
-                    data: entry.data,
-                });
-                if entry.events & EPOLLONESHOT != 0 {
-                    entry.events &= MODES;
-                }
-            }
-            if ready.len() < max {
-                return true;
-            }
-            stopped_at = Some((entry.fd, entry.file.as_ptr()));
-            false
-        });
-        list.start = match stopped_at.and_then(|key| list.find(key)) {
-            Some(sequence) => sequence + 1,
-            None => 0,
+        let ready = {
+            let mut list = self.list.lock();
+            list.enqueue_ready(table);
+            list.take_ready(max)
         };
         (!ready.is_empty()).then_some(ready)
     }
@@ -340,11 +345,13 @@ impl FileOps for Epoll {
 
     fn poll(&self, _file: &File, table: &mut PollTable) -> PollEvents {
         table.add(&self.changed);
+        let list = self.list.lock();
         let mut ready = false;
-        self.list.lock().scan(table, |_, events, _| {
-            ready |= events != 0;
-            true
-        });
+        for entry in list.entries.values() {
+            if let Some(file) = entry.file.upgrade() {
+                ready |= entry.look(&file, table).0;
+            }
+        }
         if ready {
             PollEvents::IN | PollEvents::RDNORM
         } else {
