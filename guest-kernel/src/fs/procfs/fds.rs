@@ -50,7 +50,11 @@ impl Inode for Directory {
         self.subject.alive().map_err(|_| Errno::ENOENT)?;
         let mode = if self.info { 0o555 } else { 0o500 };
         // A process may always look at its own.
-        let owner = self.subject.owner();
+        let owner = if self.subject.is_own() {
+            self.subject.effective_owner()
+        } else {
+            self.subject.owner()
+        };
         let mut meta = pseudo::attributes(pseudo::PROC_DEV, self.ino, S_IFDIR | mode, owner);
         if !self.info {
             meta.size = open_files(&self.subject).len() as u64;

@@ -57,7 +57,6 @@ macro_rules! entries {
             Entry::file("setgroups", 0o644, |_| Ok("allow\n".into())),
             Entry::guarded("smaps", 0o444, memory::smaps),
             Entry::guarded("smaps_rollup", 0o444, memory::smaps_rollup),
-            Entry::guarded("stack", 0o400, |_| Ok(Text::new())),
             Entry::file("stat", 0o444, status::stat),
             Entry::file("statm", 0o444, status::statm),
             Entry::file("status", 0o444, status::status),
