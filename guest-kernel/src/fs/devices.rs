@@ -14,7 +14,6 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::any::Any;
-use linux_raw_sys::general::*;
 use pseudo::makedev;
 
 /// /dev/null.

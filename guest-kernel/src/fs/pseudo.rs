@@ -9,7 +9,7 @@ use super::{
     Timestamp,
 };
 use crate::{Errno, SysResult, sync::Mutex};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{any::Any, fmt};
 use linux_raw_sys::general::*;
 
@@ -383,6 +383,11 @@ impl<C: Context> Inode for Node<C> {
             let dirs = entries.iter().filter(|e| matches!(e.kind, Kind::Dir(_)));
             meta.nlink = 2 + dirs.count() as u32;
         }
+        if let Kind::Link { read, .. } = self.entry.kind
+            && C::MAGIC == TMPFS_MAGIC
+        {
+            meta.size = read(&self.context)?.len() as u64;
+        }
         if C::MAGIC == SYSFS_MAGIC && self.mode() & S_IFMT == S_IFREG {
             meta.size = 4096;
         }
@@ -488,7 +493,6 @@ pub fn open_directory(inode: Arc<dyn Inode>, flags: u32) -> Result<Arc<dyn FileO
     Ok(Arc::new(super::OpenDirectory { inode }))
 }
 
-use alloc::boxed::Box;
 type BoxedShow = Box<dyn Fn() -> Result<Text, Errno> + Send + Sync>;
 type BoxedStore = Box<dyn Fn(&[u8]) -> Result<(), Errno> + Send + Sync>;
 

@@ -20,6 +20,14 @@ fn is_alphanumeric(c: u8) -> bool {
     c.is_ascii_alphanumeric() || c >= 0xc0 && c != 0xd7 && c != 0xf7
 }
 
+/// Lower case of an ASCII or Latin-1 letter.
+fn to_lower(c: u8) -> u8 {
+    match c {
+        b'A'..=b'Z' | 0xc0..=0xd6 | 0xd8..=0xde => c + 0x20,
+        _ => c,
+    }
+}
+
 impl State {
     /// Takes bytes while there is room; how many.
     pub fn receive(&mut self, data: &[u8], effects: &mut Effects) -> usize {
@@ -39,14 +47,14 @@ impl State {
             c &= 0x7f;
         }
         if t.input(IUCLC) && t.local(IEXTEN) {
-            c = c.to_ascii_lowercase();
+            c = to_lower(c);
         }
         if t.local(EXTPROC) {
             self.put(u16::from(c), effects);
             return;
         }
         if core::mem::take(&mut self.literal) {
-            self.receive_plain(c, effects);
+            self.receive_plain(c, false, effects);
             return;
         }
         if t.input(IXON) && (t.is(VSTART, c) || t.is(VSTOP, c)) {
@@ -68,12 +76,14 @@ impl State {
         if self.stopped && t.input(IXON) && t.input(IXANY) {
             self.start(effects);
         }
+        let mut newline = false;
         if c == b'\r' {
             if t.input(IGNCR) {
                 return;
             }
             if t.input(ICRNL) {
                 c = b'\n';
+                newline = true;
             }
         } else if c == b'\n' && t.input(INLCR) {
             c = b'\r';
@@ -81,14 +91,14 @@ impl State {
         if t.local(ICANON) && self.receive_editing(c, effects) {
             return;
         }
-        self.receive_plain(c, effects);
+        self.receive_plain(c, newline, effects);
     }
 
-    /// A byte without meaning: echoed and put.
-    fn receive_plain(&mut self, c: u8, effects: &mut Effects) {
+    /// A byte without meaning: echoed and put. `newline`: it was made from a carriage return, and echoes as a new line even with ECHOCTL.
+    fn receive_plain(&mut self, c: u8, newline: bool, effects: &mut Effects) {
         if self.termios.local(ECHO) {
             self.finish_erasing();
-            if c == b'\n' {
+            if newline {
                 self.echo_raw(b'\n');
             } else {
                 self.mark_line_start();

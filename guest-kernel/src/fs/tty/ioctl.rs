@@ -157,6 +157,8 @@ impl Tty {
         let mut effects = Effects::default();
         self.state.lock().set_termios(new, &mut effects);
         self.apply(effects);
+        // What counts as room depends on ICANON.
+        self.backend.input_drained();
         Ok(())
     }
 

@@ -49,6 +49,13 @@ pub fn terminal_numbers(process: &Process) -> (u64, i32) {
     }
 }
 
+/// Notes in a session's leader whether there is something to do when it ends.
+fn mark_leader(sid: i32, has_tty: bool) {
+    if let Some(leader) = task::process(sid) {
+        leader.has_tty.store(has_tty, Ordering::Relaxed);
+    }
+}
+
 /// Makes `tty` the controlling terminal of a session, with `group` in its foreground.
 pub fn attach(tty: &Arc<Tty>, sid: i32, group: i32) {
     {
@@ -56,13 +63,16 @@ pub fn attach(tty: &Arc<Tty>, sid: i32, group: i32) {
         state.session = sid;
         state.foreground = group;
     }
-    let mut sessions = SESSIONS.lock();
-    sessions.retain(|s| s.sid != sid);
-    sessions.push(Session {
-        sid,
-        tty: Some(tty.clone()),
-        old_group: 0,
-    });
+    {
+        let mut sessions = SESSIONS.lock();
+        sessions.retain(|s| s.sid != sid);
+        sessions.push(Session {
+            sid,
+            tty: Some(tty.clone()),
+            old_group: 0,
+        });
+    }
+    mark_leader(sid, true);
 }
 
 /// Takes the controlling terminal from a session; returns it and what its foreground group was.
@@ -77,6 +87,7 @@ fn detach(sid: i32) -> Option<(Arc<Tty>, i32)> {
         state.session = 0;
         core::mem::take(&mut state.foreground)
     };
+    mark_leader(sid, false);
     Some((tty, group))
 }
 
@@ -127,18 +138,12 @@ pub(super) fn hung_up(tty: &Tty, sid: i32) {
 
 /// Whether no member of the group has a parent in another group of its session: nobody could continue it.
 pub fn is_orphaned(pgid: i32) -> bool {
-    !task::processes().iter().any(|process| {
-        pgid_of(process) == pgid
-            && !process.threads.lock().is_empty()
-            && parent_of(process).is_some_and(|parent| {
+    !task::table::group(pgid).iter().any(|process| {
+        !process.is_zombie()
+            && process.parent().is_some_and(|parent| {
                 pgid_of(&parent) != pgid && sid_of(&parent) == sid_of(process)
             })
     })
-}
-
-fn parent_of(process: &Process) -> Option<Arc<Process>> {
-    let parent = process.parent.lock().upgrade();
-    parent.or_else(|| (process.pid != 1).then(|| task::process(1)).flatten())
 }
 
 /// Refuses what a background process may not do to its controlling terminal, with `signo` SIGTTIN or SIGTTOU to its group
@@ -153,7 +158,8 @@ pub fn check_change(tty: &Tty, signo: u32) -> Result<(), Errno> {
             return Ok(());
         }
     }
-    if signal::blocked_or_ignored(&task, signo) {
+    let ignored = task.process.signals.ignored_and_caught().0;
+    if (task.signals.mask() | ignored) & (1 << (signo - 1)) != 0 {
         return if signo == SIGTTIN {
             Err(Errno::EIO)
         } else {
@@ -260,9 +266,8 @@ pub fn set_foreground(tty: &Tty, pgid: impl FnOnce() -> Result<i32, Errno>) -> R
     }
     require_ours(tty, false)?;
     let sid = sid_of(&sched::current().process);
-    let processes = task::processes();
-    let member = processes.iter().find(|p| pgid_of(p) == pgid);
-    if sid_of(member.ok_or(Errno::ESRCH)?) != sid {
+    let members = task::table::group(pgid);
+    if sid_of(members.first().ok_or(Errno::ESRCH)?) != sid {
         return Err(Errno::EPERM);
     }
     tty.state.lock().foreground = pgid;

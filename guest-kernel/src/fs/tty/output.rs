@@ -14,6 +14,14 @@ pub fn is_continuation(c: u8) -> bool {
     c & 0xc0 == 0x80
 }
 
+/// Upper case of an ASCII or Latin-1 letter, as Linux's table has it.
+fn to_upper(c: u8) -> u8 {
+    match c {
+        b'a'..=b'z' | 0xdf..=0xf6 | 0xf8..=0xff => c - 0x20,
+        _ => c,
+    }
+}
+
 impl State {
     /// Appends `data` to `out`, processed as c_oflag says.
     pub fn process(&mut self, data: &[u8], out: &mut Vec<u8>) {
@@ -86,7 +94,7 @@ impl State {
                 let mut c = c;
                 if !is_control(c) {
                     if on(OLCUC) {
-                        c = c.to_ascii_uppercase();
+                        c = to_upper(c);
                     }
                     if !(self.termios.input(IUTF8) && is_continuation(c)) {
                         self.column = self.column.wrapping_add(1);
@@ -102,6 +110,11 @@ impl State {
         if self.out.len() >= ECHO_MAX {
             return;
         }
+        if c == 0xff {
+            // Linux's echo buffer uses this byte as a mark, and puts it out as it is.
+            self.echo_byte(c, 1);
+            return;
+        }
         if !self.termios.output(OPOST) {
             self.out.push_back(c);
             return;
@@ -111,11 +124,19 @@ impl State {
         self.out = out;
     }
 
+    /// Echoes a byte that isn't processed; the cursor moves by `columns`.
+    fn echo_byte(&mut self, c: u8, columns: isize) {
+        if self.out.len() < ECHO_MAX {
+            self.out.push_back(c);
+            self.column = self.column.saturating_add_signed(columns);
+        }
+    }
+
     /// Echoes a byte, control characters as `^X` with ECHOCTL.
     pub fn echo(&mut self, c: u8) {
         if self.termios.local(ECHOCTL) && is_control(c) && c != b'\t' {
-            self.echo_raw(b'^');
-            self.echo_raw(c ^ 0x40);
+            self.echo_byte(b'^', 1);
+            self.echo_byte(c ^ 0x40, 1);
         } else {
             self.echo_raw(c);
         }
@@ -129,7 +150,7 @@ impl State {
             columns = columns.wrapping_add(self.line_column);
         }
         for _ in 0..8 - (columns & 7) {
-            self.echo_raw(8);
+            self.echo_byte(8, -1);
         }
     }
 }

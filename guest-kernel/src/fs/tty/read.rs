@@ -1,9 +1,6 @@
 //! Reading a terminal.
 
-use super::{
-    Tty, job,
-    state::{END_OF_FILE, LINE_END, State},
-};
+use super::{Tty, job};
 use crate::{
     Errno, SysResult,
     fs::{File, Sink},
@@ -14,41 +11,10 @@ use linux_raw_sys::general::*;
 
 /// What a look at the input found.
 enum Found {
-    /// Bytes, and whether the read ends with them.
-    Bytes(Vec<u8>, bool),
+    /// Bytes, whether the read ends with them, and whether the other side may have waited for room.
+    Bytes(Vec<u8>, bool, bool),
     /// The other side is gone.
     HungUp,
-}
-
-impl State {
-    /// Takes up to `room` bytes: of one line, or of what is there.
-    fn take(&mut self, room: usize) -> (Vec<u8>, bool) {
-        let mut bytes = Vec::new();
-        if !self.canonical() {
-            let n = room.min(self.input.len());
-            bytes.extend(self.input.drain(..n).map(|element| element as u8));
-            return (bytes, false);
-        }
-        while self.committed > 0 {
-            let Some(&element) = self.input.front() else {
-                break;
-            };
-            // An end-of-file mark right after the last byte that fits is taken too, or the next read would see it.
-            if bytes.len() == room && element != END_OF_FILE {
-                break;
-            }
-            self.input.pop_front();
-            self.committed -= 1;
-            if element == END_OF_FILE {
-                break;
-            }
-            bytes.push(element as u8);
-            if element & LINE_END != 0 {
-                break;
-            }
-        }
-        (bytes, true)
-    }
 }
 
 impl Tty {
@@ -89,11 +55,13 @@ impl Tty {
                     return Err(Errno::EAGAIN);
                 }
             };
-            let (bytes, last) = match found {
-                Found::Bytes(bytes, last) => (bytes, last),
+            let (bytes, last, was_full) = match found {
+                Found::Bytes(bytes, last, was_full) => (bytes, last, was_full),
                 Found::HungUp => break,
             };
-            self.backend.input_drained();
+            if was_full {
+                self.backend.input_drained();
+            }
             let n = match out.put(&bytes) {
                 Ok(n) => n,
                 Err(e) if done == 0 && !bytes.is_empty() => return Err(e),
@@ -115,15 +83,19 @@ impl Tty {
 
     /// Waits for input and takes it. A deadline of 0: doesn't wait.
     fn await_input(&self, room: usize, deadline: Option<u64>) -> Result<Found, WaitError> {
-        self.backend.input_drained();
         let look = || {
             let mut state = self.state.lock();
             if state.input_available(1) {
+                let was_full = state.input_room() == 0;
                 let (bytes, last) = state.take(room);
-                return Some(Found::Bytes(bytes, last));
+                return Some(Found::Bytes(bytes, last, was_full));
             }
             state.hung_up.then_some(Found::HungUp)
         };
+        if let Some(found) = look() {
+            return Ok(found);
+        }
+        self.backend.input_drained();
         // A read that doesn't wait isn't interrupted either.
         if deadline.is_some_and(|d| d <= crate::time::monotonic_ns()) {
             return look().ok_or(WaitError::Timeout);

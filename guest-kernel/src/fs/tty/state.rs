@@ -4,7 +4,7 @@ use super::{
     Effects, TtyBackend,
     termios::{Termios, Winsize},
 };
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 use linux_raw_sys::general::*;
 
 /// Received bytes held for readers (Linux's N_TTY_BUF_SIZE).
@@ -173,5 +173,36 @@ impl State {
         if c != 0 {
             self.out.push_front(c);
         }
+    }
+}
+
+impl State {
+    /// Takes up to `room` bytes: of one line, or of what is there; whether the read ends with that.
+    pub fn take(&mut self, room: usize) -> (Vec<u8>, bool) {
+        let mut bytes = Vec::new();
+        if !self.canonical() {
+            let n = room.min(self.input.len());
+            bytes.extend(self.input.drain(..n).map(|element| element as u8));
+            return (bytes, false);
+        }
+        while self.committed > 0 {
+            let Some(&element) = self.input.front() else {
+                break;
+            };
+            // An end-of-file mark right after the last byte that fits is taken too, or the next read would see it.
+            if bytes.len() == room && element != END_OF_FILE {
+                break;
+            }
+            self.input.pop_front();
+            self.committed -= 1;
+            if element == END_OF_FILE {
+                break;
+            }
+            bytes.push(element as u8);
+            if element & LINE_END != 0 {
+                break;
+            }
+        }
+        (bytes, true)
     }
 }
