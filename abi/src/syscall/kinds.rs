@@ -176,7 +176,7 @@ sets! {
     RebootMagic2, Rename, Resolve, Rlimit, RusageWho, Rwf, SchedPolicy, Seccomp, SeccompFlags, Seek, Semctl,
     Shmat, Shmctl, Shutdown, SigProcMask, SignalFd, SigactionFlags, SigaltstackFlags, SockType, SockAccept, SockOptLevel, SockOpt,
     Splice, StatxMask, StatxAttr, SwapFlags, SyncFileRange, Syslog, TcpOpt, TimerFdCreate, TimerFdSet, TimerAbs, Umount,
-    Userfaultfd, WaitOptions, WaitidOptions, Xattr, DumpMode, IpProto, IpOpt, Ipv6Opt,
+    Userfaultfd, WaitOptions, WaitidOptions, Xattr, DumpMode, IpProto, NetlinkFamily, FutexBitset, IpOpt, Ipv6Opt,
 }
 
 macro_rules! structs {

@@ -13,6 +13,8 @@ use vitrine_abi::{
 };
 
 const AT_FDCWD: i32 = -100;
+/// Flags without those bits that give the logarithm of a huge page's size.
+const HUGE_MASK_REST: u64 = (1 << 26) - 1;
 /// Elements of an array that are shown.
 const SHOWN_ELEMENTS: usize = 32;
 
@@ -50,6 +52,12 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         ArgKind::Hex => text::hex(out, raw),
         ArgKind::Hex32 => text::hex(out, u64::from(raw as u32)),
         ArgKind::Pointer => text::address(out, raw),
+        ArgKind::Flags(Set::SwapFlags) => swap_flags(out, raw as u32),
+        ArgKind::Flags(set @ (Set::MapFlags | Set::Memfd)) => {
+            let prefix = if set == Set::Memfd { "MFD" } else { "MAP" };
+            names::of(set).write(out, raw & HUGE_MASK_REST);
+            huge_page_size(out, raw as u32, prefix);
+        }
         ArgKind::Flags(set) => names::of(set).write(out, flag_bits(set, raw)),
         ArgKind::Enum(set) => enumeration(out, set, raw),
         ArgKind::Mode => text::mode(out, u64::from(raw as u32 & 0xffff)),
@@ -70,7 +78,7 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         }
         ArgKind::Ioprio => ioprio(out, raw as u32),
         ArgKind::QuotaCommand => quota_command(out, raw as u32),
-        ArgKind::Path => path(out, call, index, raw, style),
+        ArgKind::Path => path(out, call, index, raw),
         ArgKind::Str => match call.items.find(tag::STRING, index, false) {
             Some(item) if !item.is_fault() => buffer(out, item.data, item.is_cut(), style),
             _ => text::address(out, raw),
@@ -170,13 +178,11 @@ pub fn id(out: &mut Vec<u8>, value: u32) {
 
 fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
     let value = match set {
-        Set::Prctl | Set::ArchPrctl | Set::Madvise | Set::SockOpt | Set::TcpOpt => {
-            raw as u32 as u64
-        }
         Set::Ptrace => raw,
         _ => u64::from(raw as u32),
     };
     match set {
+        Set::Personality if value == 0xffff_ffff => text::hex(out, value),
         Set::Syslog => {
             text::dec(out, i64::from(raw as i32));
             put(out, " /* ");
@@ -196,7 +202,7 @@ fn flag_bits(set: Set, raw: u64) -> u64 {
     }
 }
 
-fn path(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64, style: &Style) {
+fn path(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64) {
     match call.items.find(tag::STRING, index, false) {
         Some(item) if !item.is_fault() => {
             text::quoted(out, item.data);
@@ -206,7 +212,6 @@ fn path(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64, style: &
         }
         _ => text::address(out, raw),
     }
-    let _ = style;
 }
 
 fn clone_flags(out: &mut Vec<u8>, raw: u64) {
@@ -252,6 +257,17 @@ fn futex_op(out: &mut Vec<u8>, op: u32) {
     }
 }
 
+/// `|21<<MAP_HUGE_SHIFT`, if a size is given.
+fn huge_page_size(out: &mut Vec<u8>, raw: u32, prefix: &str) {
+    if raw >> 26 != 0 {
+        out.push(b'|');
+        text::udec(out, u64::from(raw >> 26));
+        put(out, "<<");
+        put(out, prefix);
+        put(out, "_HUGE_SHIFT");
+    }
+}
+
 fn flags_mode(out: &mut Vec<u8>, set: Set, raw: u32) {
     let flags = u64::from(raw & !0o777);
     if flags != 0 {
@@ -259,6 +275,16 @@ fn flags_mode(out: &mut Vec<u8>, set: Set, raw: u32) {
         out.push(b'|');
     }
     text::mode(out, u64::from(raw & 0o777));
+}
+
+/// swapon's flags: a priority in the lowest bits.
+fn swap_flags(out: &mut Vec<u8>, raw: u32) {
+    let flags = u64::from(raw & !0x7fff);
+    if flags != 0 {
+        names::of(Set::SwapFlags).write(out, flags);
+        out.push(b'|');
+    }
+    text::udec(out, u64::from(raw & 0x7fff));
 }
 
 fn ioprio(out: &mut Vec<u8>, raw: u32) {

@@ -502,6 +502,7 @@ static MOUNT_STATE: names::Names = names::Names {
     ],
     unknown: "ST_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 fn file_system(magic: u64) -> Option<&'static str> {

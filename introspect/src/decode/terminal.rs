@@ -150,6 +150,7 @@ const fn flag_names(bits: &'static [(u64, &'static str)]) -> Names {
         bits,
         unknown: "",
         zero: "0",
+        unknown_bits: "",
     }
 }
 

@@ -85,7 +85,7 @@ pub fn escaped(out: &mut Vec<u8>, data: &[u8]) {
             _ => {
                 out.push(b'\\');
                 // All three digits only where the next character would be taken for one.
-                let next_is_digit = data.get(i + 1).is_some_and(u8::is_ascii_digit);
+                let next_is_digit = matches!(data.get(i + 1), Some(b'0'..=b'7'));
                 if byte > 0o77 || next_is_digit {
                     out.push(b'0' + (byte >> 6));
                 }

@@ -234,13 +234,9 @@ impl StraceSink {
         let status = exit.body.status;
         if self.begun.remove(&event.tid).is_some() {
             // Killed inside a call.
-            if self.open == Some(event.tid) {
-                self.open = None;
-                put(&mut self.out, " <unfinished ...>");
-            } else {
-                let call = vitrine_abi::syscall::get(exit.in_call.unwrap_or(u64::MAX));
-                self.resume(event, call.map_or("?", |row| row.name));
-            }
+            let call = vitrine_abi::syscall::get(exit.in_call.unwrap_or(u64::MAX));
+            self.resume(event, call.map_or("?", |row| row.name));
+            put(&mut self.out, " <unfinished ...>");
             put(&mut self.out, ") ");
             self.pad();
             put(&mut self.out, "= ?");

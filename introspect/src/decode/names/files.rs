@@ -10,6 +10,7 @@ pub(super) const ACCESS: Names = Names {
     bits: &[(0x4, "R_OK"), (0x2, "W_OK"), (0x1, "X_OK")],
     unknown: "?_OK",
     zero: "F_OK",
+    unknown_bits: "",
 };
 
 /// faccessat2, argument 3.
@@ -23,6 +24,7 @@ pub(super) const AT_ACCESS: Names = Names {
     ],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fchownat, argument 4.
@@ -39,6 +41,7 @@ pub(super) const AT_EMPTY_NOFOLLOW: Names = Names {
     ],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// name_to_handle_at, argument 4.
@@ -48,6 +51,7 @@ pub(super) const AT_HANDLE: Names = Names {
     bits: &[(0x400, "AT_SYMLINK_FOLLOW"), (0x1000, "AT_EMPTY_PATH")],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// linkat, argument 4.
@@ -64,6 +68,7 @@ pub(super) const AT_LINK: Names = Names {
     ],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// newfstatat, argument 3.
@@ -80,6 +85,7 @@ pub(super) const AT_STAT: Names = Names {
     ],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// statx, argument 2.
@@ -100,6 +106,7 @@ pub(super) const AT_STATX: Names = Names {
     ],
     unknown: "",
     zero: "AT_STATX_SYNC_AS_STAT",
+    unknown_bits: "",
 };
 
 /// unlinkat, argument 2.
@@ -116,6 +123,7 @@ pub(super) const AT_UNLINK: Names = Names {
     ],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// open, argument 1.
@@ -135,8 +143,8 @@ pub(super) const OPEN_FLAGS: Names = Names {
         (0x400, "O_APPEND"),
         (0x800, "O_NONBLOCK"),
         (0x101000, "O_SYNC"),
-        (0x100000, "__O_SYNC"),
         (0x1000, "O_DSYNC"),
+        (0x100000, "__O_SYNC"),
         (0x4000, "O_DIRECT"),
         (0x8000, "O_LARGEFILE"),
         (0x20000, "O_NOFOLLOW"),
@@ -144,12 +152,13 @@ pub(super) const OPEN_FLAGS: Names = Names {
         (0x80000, "O_CLOEXEC"),
         (0x200000, "O_PATH"),
         (0x410000, "O_TMPFILE"),
-        (0x400000, "__O_TMPFILE"),
         (0x10000, "O_DIRECTORY"),
+        (0x400000, "__O_TMPFILE"),
         (0x2000, "FASYNC"),
     ],
     unknown: "",
     zero: "O_RDONLY",
+    unknown_bits: "",
 };
 
 /// renameat2, argument 4.
@@ -163,6 +172,7 @@ pub(super) const RENAME: Names = Names {
     ],
     unknown: "RENAME_??",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// statx, argument 3.
@@ -171,23 +181,25 @@ pub(super) const STATX_MASK: Names = Names {
     values: &[],
     bits: &[
         (0xfff, "STATX_ALL"),
-        (0x800, "STATX_BTIME"),
-        (0x400, "STATX_BLOCKS"),
-        (0x200, "STATX_SIZE"),
-        (0x100, "STATX_INO"),
-        (0x80, "STATX_CTIME"),
-        (0x40, "STATX_MTIME"),
-        (0x20, "STATX_ATIME"),
-        (0x10, "STATX_GID"),
-        (0x8, "STATX_UID"),
-        (0x4, "STATX_NLINK"),
-        (0x2, "STATX_MODE"),
+        (0x7ff, "STATX_BASIC_STATS"),
         (0x1, "STATX_TYPE"),
+        (0x2, "STATX_MODE"),
+        (0x4, "STATX_NLINK"),
+        (0x8, "STATX_UID"),
+        (0x10, "STATX_GID"),
+        (0x20, "STATX_ATIME"),
+        (0x40, "STATX_MTIME"),
+        (0x80, "STATX_CTIME"),
+        (0x100, "STATX_INO"),
+        (0x200, "STATX_SIZE"),
+        (0x400, "STATX_BLOCKS"),
+        (0x800, "STATX_BTIME"),
         (0x1000, "STATX_MNT_ID"),
         (0x2000, "STATX_DIOALIGN"),
     ],
     unknown: "STATX_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// setxattr, argument 4.
@@ -197,6 +209,7 @@ pub(super) const XATTR: Names = Names {
     bits: &[(0x1, "XATTR_CREATE"), (0x2, "XATTR_REPLACE")],
     unknown: "XATTR_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// openat2, how.resolve.
@@ -213,6 +226,7 @@ pub(super) const RESOLVE: Names = Names {
     ],
     unknown: "RESOLVE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// statx, stx_attributes.
@@ -232,4 +246,5 @@ pub(super) const STATX_ATTR: Names = Names {
     ],
     unknown: "STATX_ATTR_???",
     zero: "0",
+    unknown_bits: "",
 };

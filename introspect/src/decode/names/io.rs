@@ -10,6 +10,7 @@ pub(super) const CLOSE_RANGE: Names = Names {
     bits: &[(0x2, "CLOSE_RANGE_UNSHARE"), (0x4, "CLOSE_RANGE_CLOEXEC")],
     unknown: "CLOSE_RANGE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// epoll_create1, argument 0.
@@ -19,6 +20,7 @@ pub(super) const EPOLL_CREATE: Names = Names {
     bits: &[(0x80000, "EPOLL_CLOEXEC")],
     unknown: "EPOLL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// epoll_ctl, argument 1.
@@ -32,6 +34,7 @@ pub(super) const EPOLL_CTL: Names = Names {
     bits: &[],
     unknown: "EPOLL_CTL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// eventfd2, argument 1.
@@ -45,6 +48,7 @@ pub(super) const EVENT_FD: Names = Names {
     ],
     unknown: "EFD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fadvise64, argument 3.
@@ -61,6 +65,7 @@ pub(super) const FADVISE: Names = Names {
     bits: &[],
     unknown: "POSIX_FADV_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fallocate, argument 1.
@@ -78,6 +83,7 @@ pub(super) const FALLOCATE: Names = Names {
     ],
     unknown: "FALLOC_FL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fanotify_init, argument 0.
@@ -103,6 +109,7 @@ pub(super) const FAN_CLASS: Names = Names {
     ],
     unknown: "FAN_???",
     zero: "FAN_CLASS_NOTIF",
+    unknown_bits: "",
 };
 
 /// fanotify_mark, argument 1.
@@ -124,6 +131,7 @@ pub(super) const FAN_MARK: Names = Names {
     ],
     unknown: "FAN_MARK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fanotify_mark, argument 2.
@@ -156,6 +164,7 @@ pub(super) const FAN_MASK: Names = Names {
     ],
     unknown: "FAN_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fcntl, argument 1.
@@ -196,6 +205,7 @@ pub(super) const FCNTL: Names = Names {
     bits: &[],
     unknown: "F_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fcntl, argument 2.
@@ -211,6 +221,7 @@ pub(super) const FCNTL_LEASE: Names = Names {
     bits: &[],
     unknown: "F_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fcntl, argument 2.
@@ -220,6 +231,7 @@ pub(super) const FD_FLAGS: Names = Names {
     bits: &[(0x1, "FD_CLOEXEC")],
     unknown: "FD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// flock, argument 1.
@@ -233,11 +245,12 @@ pub(super) const FLOCK: Names = Names {
         (0x8, "LOCK_UN"),
         (0x20, "LOCK_MAND"),
         (0xc0, "LOCK_RW"),
-        (0x80, "LOCK_WRITE"),
         (0x40, "LOCK_READ"),
+        (0x80, "LOCK_WRITE"),
     ],
     unknown: "LOCK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// inotify_init1, argument 0.
@@ -247,6 +260,7 @@ pub(super) const INOTIFY_INIT: Names = Names {
     bits: &[(0x800, "IN_NONBLOCK"), (0x80000, "IN_CLOEXEC")],
     unknown: "IN_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// inotify_add_watch, argument 2.
@@ -279,6 +293,7 @@ pub(super) const INOTIFY_MASK: Names = Names {
     ],
     unknown: "IN_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// io_uring_enter, argument 3.
@@ -294,6 +309,7 @@ pub(super) const IO_URING_ENTER: Names = Names {
     ],
     unknown: "IORING_ENTER_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// io_uring_register, argument 1.
@@ -328,6 +344,7 @@ pub(super) const IO_URING_REGISTER: Names = Names {
     bits: &[],
     unknown: "IORING_REGISTER_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// memfd_create, argument 1.
@@ -341,6 +358,7 @@ pub(super) const MEMFD: Names = Names {
     ],
     unknown: "MFD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// pidfd_open, argument 1.
@@ -350,6 +368,7 @@ pub(super) const PIDFD: Names = Names {
     bits: &[(0x800, "PIDFD_NONBLOCK")],
     unknown: "PIDFD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// pipe2, argument 1.
@@ -364,8 +383,8 @@ pub(super) const PIPE_FLAGS: Names = Names {
         (0x400, "O_APPEND"),
         (0x800, "O_NONBLOCK"),
         (0x101000, "O_SYNC"),
-        (0x100000, "__O_SYNC"),
         (0x1000, "O_DSYNC"),
+        (0x100000, "__O_SYNC"),
         (0x4000, "O_DIRECT"),
         (0x8000, "O_LARGEFILE"),
         (0x20000, "O_NOFOLLOW"),
@@ -373,12 +392,13 @@ pub(super) const PIPE_FLAGS: Names = Names {
         (0x80000, "O_CLOEXEC"),
         (0x200000, "O_PATH"),
         (0x410000, "O_TMPFILE"),
-        (0x400000, "__O_TMPFILE"),
         (0x10000, "O_DIRECTORY"),
+        (0x400000, "__O_TMPFILE"),
         (0x2000, "FASYNC"),
     ],
     unknown: "O_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// preadv2, argument 4.
@@ -394,6 +414,7 @@ pub(super) const RWF: Names = Names {
     ],
     unknown: "RWF_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// lseek, argument 2.
@@ -409,6 +430,7 @@ pub(super) const SEEK: Names = Names {
     bits: &[],
     unknown: "SEEK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// signalfd4, argument 3.
@@ -418,6 +440,7 @@ pub(super) const SIGNAL_FD: Names = Names {
     bits: &[(0x80000, "SFD_CLOEXEC"), (0x800, "SFD_NONBLOCK")],
     unknown: "SFD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// splice, argument 5.
@@ -432,6 +455,7 @@ pub(super) const SPLICE: Names = Names {
     ],
     unknown: "SPLICE_F_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// sync_file_range, argument 3.
@@ -445,6 +469,7 @@ pub(super) const SYNC_FILE_RANGE: Names = Names {
     ],
     unknown: "SYNC_FILE_RANGE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// timerfd_create, argument 1.
@@ -459,6 +484,7 @@ pub(super) const TIMER_FD_CREATE: Names = Names {
     ],
     unknown: "TFD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// timerfd_settime, argument 1.
@@ -473,6 +499,7 @@ pub(super) const TIMER_FD_SET: Names = Names {
     ],
     unknown: "TFD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// userfaultfd, argument 0.
@@ -486,6 +513,7 @@ pub(super) const USERFAULTFD: Names = Names {
     ],
     unknown: "UFFD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// poll events.
@@ -510,6 +538,7 @@ pub(super) const POLL_EVENTS: Names = Names {
     ],
     unknown: "POLL???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// epoll events.
@@ -535,4 +564,5 @@ pub(super) const EPOLL_EVENTS: Names = Names {
     ],
     unknown: "EPOLL???",
     zero: "0",
+    unknown_bits: "",
 };

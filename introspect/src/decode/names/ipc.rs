@@ -23,6 +23,7 @@ pub(super) const FUTEX_WAITV_CLOCK: Names = Names {
     bits: &[],
     unknown: "CLOCK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// shmget, argument 2.
@@ -37,6 +38,7 @@ pub(super) const IPC_SHM_GET: Names = Names {
     ],
     unknown: "",
     zero: "",
+    unknown_bits: "",
 };
 
 /// semget, argument 2.
@@ -50,6 +52,7 @@ pub(super) const IPC_SEM_GET: Names = Names {
     ],
     unknown: "",
     zero: "",
+    unknown_bits: "",
 };
 
 /// msgget, argument 1.
@@ -63,6 +66,7 @@ pub(super) const IPC_MSG_GET: Names = Names {
     ],
     unknown: "",
     zero: "",
+    unknown_bits: "",
 };
 
 /// keyctl, argument 0.
@@ -106,6 +110,7 @@ pub(super) const KEYCTL: Names = Names {
     bits: &[],
     unknown: "KEYCTL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// msgctl, argument 1.
@@ -123,6 +128,7 @@ pub(super) const MSGCTL: Names = Names {
     bits: &[],
     unknown: "MSG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// msgrcv, argument 4.
@@ -137,6 +143,7 @@ pub(super) const MSGRCV_FLAGS: Names = Names {
     ],
     unknown: "MSG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// semctl, argument 2.
@@ -161,6 +168,7 @@ pub(super) const SEMCTL: Names = Names {
     bits: &[],
     unknown: "SEM_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// shmat, argument 2.
@@ -175,6 +183,7 @@ pub(super) const SHMAT: Names = Names {
     ],
     unknown: "SHM_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// shmctl, argument 1.
@@ -194,6 +203,7 @@ pub(super) const SHMCTL: Names = Names {
     bits: &[],
     unknown: "SHM_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// futex, argument 1.
@@ -218,4 +228,15 @@ pub(super) const FUTEX_OP: Names = Names {
     bits: &[],
     unknown: "FUTEX_???",
     zero: "0",
+    unknown_bits: "",
+};
+
+/// futex, argument 5, for the bitset operations.
+pub(super) const FUTEX_BITSET: Names = Names {
+    field: u64::MAX,
+    values: &[(0xffff_ffff, "FUTEX_BITSET_MATCH_ANY")],
+    bits: &[],
+    unknown: "",
+    zero: "0",
+    unknown_bits: "",
 };

@@ -36,6 +36,7 @@ pub(super) const MADVISE: Names = Names {
     bits: &[],
     unknown: "MADV_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mmap, argument 3.
@@ -65,6 +66,7 @@ pub(super) const MAP_FLAGS: Names = Names {
     ],
     unknown: "MAP_???",
     zero: "MAP_FILE",
+    unknown_bits: "",
 };
 
 /// membarrier, argument 0.
@@ -85,6 +87,7 @@ pub(super) const MEMBARRIER: Names = Names {
     bits: &[],
     unknown: "MEMBARRIER_CMD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// membarrier, argument 1.
@@ -94,6 +97,7 @@ pub(super) const MEMBARRIER_FLAGS: Names = Names {
     bits: &[(0x1, "MEMBARRIER_CMD_FLAG_CPU")],
     unknown: "MEMBARRIER_CMD_FLAG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mlock2, argument 2.
@@ -103,6 +107,7 @@ pub(super) const MLOCK2: Names = Names {
     bits: &[(0x1, "MLOCK_ONFAULT")],
     unknown: "MLOCK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mlockall, argument 0.
@@ -116,6 +121,7 @@ pub(super) const MLOCK_ALL: Names = Names {
     ],
     unknown: "MCL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mbind, argument 5.
@@ -129,6 +135,7 @@ pub(super) const MPOL_FLAGS: Names = Names {
     ],
     unknown: "MPOL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// get_mempolicy, argument 4.
@@ -142,6 +149,7 @@ pub(super) const MPOL_GET: Names = Names {
     ],
     unknown: "MPOL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mbind, argument 2.
@@ -158,6 +166,7 @@ pub(super) const MPOL_MODE: Names = Names {
     bits: &[],
     unknown: "MPOL_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mremap, argument 3.
@@ -171,6 +180,7 @@ pub(super) const MREMAP: Names = Names {
     ],
     unknown: "MREMAP_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// msync, argument 2.
@@ -180,6 +190,7 @@ pub(super) const MSYNC: Names = Names {
     bits: &[(0x4, "MS_SYNC"), (0x1, "MS_ASYNC"), (0x2, "MS_INVALIDATE")],
     unknown: "MS_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// pkey_alloc, argument 1.
@@ -193,6 +204,7 @@ pub(super) const PKEY_ACCESS: Names = Names {
     ],
     unknown: "PKEY_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mprotect, argument 2.
@@ -209,4 +221,5 @@ pub(super) const PROT: Names = Names {
     ],
     unknown: "PROT_???",
     zero: "PROT_NONE",
+    unknown_bits: "",
 };

@@ -27,6 +27,8 @@ pub struct Names {
     pub unknown: &'static str,
     /// What no flag at all is called.
     pub zero: &'static str,
+    /// For a field followed by flags: what unknown flags are commented with if no other stands beside the field.
+    pub unknown_bits: &'static str,
 }
 
 impl Names {
@@ -43,7 +45,7 @@ impl Names {
         if self.field != 0 {
             match self.value(value) {
                 Some(name) => out.extend_from_slice(name.as_bytes()),
-                None => self.write_unknown(out, value & self.field),
+                None => write_unknown(out, value & self.field, self.unknown),
             }
             first = false;
         } else if value == 0 {
@@ -65,21 +67,22 @@ impl Names {
         }
         if rest != 0 {
             if first {
-                self.write_unknown(out, rest);
+                write_unknown(out, rest, self.unknown);
             } else {
                 out.push(b'|');
-                text::hex(out, rest);
+                let none_known = rest == value & !self.field;
+                write_unknown(out, rest, if none_known { self.unknown_bits } else { "" });
             }
         }
     }
+}
 
-    fn write_unknown(&self, out: &mut Vec<u8>, value: u64) {
-        text::hex(out, value);
-        if !self.unknown.is_empty() {
-            out.extend_from_slice(b" /* ");
-            out.extend_from_slice(self.unknown.as_bytes());
-            out.extend_from_slice(b" */");
-        }
+fn write_unknown(out: &mut Vec<u8>, value: u64, comment: &str) {
+    text::hex(out, value);
+    if !comment.is_empty() {
+        out.extend_from_slice(b" /* ");
+        out.extend_from_slice(comment.as_bytes());
+        out.extend_from_slice(b" */");
     }
 }
 
@@ -212,6 +215,8 @@ pub fn of(set: Set) -> &'static Names {
         Set::Xattr => &files::XATTR,
         Set::DumpMode => &process::DUMP_MODE,
         Set::IpProto => &net::IP_PROTO,
+        Set::FutexBitset => &ipc::FUTEX_BITSET,
+        Set::NetlinkFamily => &net::NETLINK_FAMILY,
         Set::IpOpt => &net::IP_OPT,
         Set::Ipv6Opt => &net::IPV6_OPT,
     }
@@ -252,4 +257,5 @@ pub static CLONE: Names = Names {
     ],
     unknown: "CLONE_???",
     zero: "0",
+    unknown_bits: "",
 };

@@ -57,6 +57,7 @@ pub(super) const ADDRESS_FAMILY: Names = Names {
     bits: &[],
     unknown: "AF_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// sendmsg, argument 2.
@@ -91,6 +92,7 @@ pub(super) const MSG_FLAGS: Names = Names {
     ],
     unknown: "MSG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// shutdown, argument 1.
@@ -100,6 +102,7 @@ pub(super) const SHUTDOWN: Names = Names {
     bits: &[],
     unknown: "SHUT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// accept4, argument 3.
@@ -109,6 +112,7 @@ pub(super) const SOCK_ACCEPT: Names = Names {
     bits: &[(0x80000, "SOCK_CLOEXEC"), (0x800, "SOCK_NONBLOCK")],
     unknown: "SOCK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getsockopt, argument 1.
@@ -159,6 +163,7 @@ pub(super) const SOCK_OPT_LEVEL: Names = Names {
     bits: &[],
     unknown: "SOL_??",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getsockopt, argument 2.
@@ -242,6 +247,7 @@ pub(super) const SOCK_OPT: Names = Names {
     bits: &[],
     unknown: "SO_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getsockopt, argument 2.
@@ -289,6 +295,7 @@ pub(super) const TCP_OPT: Names = Names {
     bits: &[],
     unknown: "TCP_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getsockopt, argument 2.
@@ -348,6 +355,7 @@ pub(super) const IP_OPT: Names = Names {
     bits: &[],
     unknown: "IP_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getsockopt, argument 2.
@@ -426,6 +434,7 @@ pub(super) const IPV6_OPT: Names = Names {
     bits: &[],
     unknown: "IPV6_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// socket, argument 2.
@@ -470,6 +479,7 @@ pub(super) const IP_PROTO: Names = Names {
     bits: &[],
     unknown: "IPPROTO_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// socketpair, argument 1.
@@ -487,4 +497,38 @@ pub(super) const SOCK_TYPE: Names = Names {
     bits: &[(0x80000, "SOCK_CLOEXEC"), (0x800, "SOCK_NONBLOCK")],
     unknown: "SOCK_???",
     zero: "",
+    unknown_bits: "SOCK_???",
+};
+
+/// socket, argument 2, for AF_NETLINK.
+pub(super) const NETLINK_FAMILY: Names = Names {
+    field: u64::MAX,
+    values: &[
+        (0x0, "NETLINK_ROUTE"),
+        (0x1, "NETLINK_UNUSED"),
+        (0x2, "NETLINK_USERSOCK"),
+        (0x3, "NETLINK_FIREWALL"),
+        (0x4, "NETLINK_SOCK_DIAG"),
+        (0x5, "NETLINK_NFLOG"),
+        (0x6, "NETLINK_XFRM"),
+        (0x7, "NETLINK_SELINUX"),
+        (0x8, "NETLINK_ISCSI"),
+        (0x9, "NETLINK_AUDIT"),
+        (0xa, "NETLINK_FIB_LOOKUP"),
+        (0xb, "NETLINK_CONNECTOR"),
+        (0xc, "NETLINK_NETFILTER"),
+        (0xd, "NETLINK_IP6_FW"),
+        (0xe, "NETLINK_DNRTMSG"),
+        (0xf, "NETLINK_KOBJECT_UEVENT"),
+        (0x10, "NETLINK_GENERIC"),
+        (0x12, "NETLINK_SCSITRANSPORT"),
+        (0x13, "NETLINK_ECRYPTFS"),
+        (0x14, "NETLINK_RDMA"),
+        (0x15, "NETLINK_CRYPTO"),
+        (0x16, "NETLINK_SMC"),
+    ],
+    bits: &[],
+    unknown: "NETLINK_???",
+    zero: "0",
+    unknown_bits: "",
 };

@@ -25,6 +25,7 @@ pub(super) const ARCH_PRCTL: Names = Names {
     bits: &[],
     unknown: "ARCH_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// execveat, argument 4.
@@ -41,6 +42,7 @@ pub(super) const AT_EXEC: Names = Names {
     ],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// unshare, argument 0.
@@ -65,6 +67,7 @@ pub(super) const CLONE_FLAGS: Names = Names {
     ],
     unknown: "CLONE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// setns, argument 1.
@@ -83,6 +86,7 @@ pub(super) const CLONE_NEW: Names = Names {
     ],
     unknown: "CLONE_NEW???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// ioprio_get, argument 0.
@@ -96,6 +100,7 @@ pub(super) const IOPRIO_WHO: Names = Names {
     bits: &[],
     unknown: "IOPRIO_WHO_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// kcmp, argument 2.
@@ -114,6 +119,7 @@ pub(super) const KCMP: Names = Names {
     bits: &[],
     unknown: "KCMP_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// landlock_create_ruleset, argument 2.
@@ -123,6 +129,7 @@ pub(super) const LANDLOCK_CREATE: Names = Names {
     bits: &[(0x1, "LANDLOCK_CREATE_RULESET_VERSION")],
     unknown: "LANDLOCK_CREATE_RULESET_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// landlock_add_rule, argument 1.
@@ -132,6 +139,7 @@ pub(super) const LANDLOCK_RULE: Names = Names {
     bits: &[],
     unknown: "LANDLOCK_RULE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// personality, argument 0.
@@ -160,6 +168,7 @@ pub(super) const PERSONALITY: Names = Names {
     ],
     unknown: "PER_???",
     zero: "",
+    unknown_bits: "",
 };
 
 /// waitid, argument 0.
@@ -174,6 +183,7 @@ pub(super) const PID_TYPE: Names = Names {
     bits: &[],
     unknown: "P_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// prctl, argument 0.
@@ -246,6 +256,7 @@ pub(super) const PRCTL: Names = Names {
     bits: &[],
     unknown: "PR_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getpriority, argument 0.
@@ -259,6 +270,7 @@ pub(super) const PRIORITY: Names = Names {
     bits: &[],
     unknown: "PRIO_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// ptrace, argument 0.
@@ -313,6 +325,7 @@ pub(super) const PTRACE: Names = Names {
     bits: &[],
     unknown: "PTRACE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getrlimit, argument 0.
@@ -339,6 +352,7 @@ pub(super) const RLIMIT: Names = Names {
     bits: &[],
     unknown: "RLIMIT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getrusage, argument 0.
@@ -353,6 +367,7 @@ pub(super) const RUSAGE_WHO: Names = Names {
     bits: &[],
     unknown: "RUSAGE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// sched_get_priority_max, argument 0.
@@ -370,6 +385,7 @@ pub(super) const SCHED_POLICY: Names = Names {
     bits: &[],
     unknown: "SCHED_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// seccomp, argument 0.
@@ -384,6 +400,7 @@ pub(super) const SECCOMP: Names = Names {
     bits: &[],
     unknown: "SECCOMP_SET_MODE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// seccomp, argument 1.
@@ -400,6 +417,7 @@ pub(super) const SECCOMP_FLAGS: Names = Names {
     ],
     unknown: "SECCOMP_FILTER_FLAG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// wait4, argument 2.
@@ -418,6 +436,7 @@ pub(super) const WAIT_OPTIONS: Names = Names {
     ],
     unknown: "W???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// waitid, argument 3.
@@ -436,6 +455,7 @@ pub(super) const WAITID_OPTIONS: Names = Names {
     ],
     unknown: "W???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// prctl, argument 1.
@@ -449,4 +469,5 @@ pub(super) const DUMP_MODE: Names = Names {
     bits: &[],
     unknown: "SUID_DUMP_???",
     zero: "0",
+    unknown_bits: "",
 };

@@ -23,6 +23,7 @@ pub(super) const CLOCK_ID: Names = Names {
     bits: &[],
     unknown: "CLOCK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getitimer, argument 0.
@@ -36,6 +37,7 @@ pub(super) const ITIMER: Names = Names {
     bits: &[],
     unknown: "ITIMER_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// rt_sigprocmask, argument 0.
@@ -49,6 +51,7 @@ pub(super) const SIG_PROC_MASK: Names = Names {
     bits: &[],
     unknown: "SIG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// clock_nanosleep, argument 1.
@@ -58,6 +61,7 @@ pub(super) const TIMER_ABS: Names = Names {
     bits: &[(0x1, "TIMER_ABSTIME")],
     unknown: "TIMER_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// sigaltstack, ss_flags.
@@ -71,6 +75,7 @@ pub(super) const SIGALTSTACK_FLAGS: Names = Names {
     ],
     unknown: "SS_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// rt_sigaction, sa_flags.
@@ -90,4 +95,5 @@ pub(super) const SIGACTION_FLAGS: Names = Names {
     ],
     unknown: "SA_???",
     zero: "0",
+    unknown_bits: "",
 };

@@ -15,6 +15,7 @@ pub(super) const AT_MOUNT_SETATTR: Names = Names {
     ],
     unknown: "AT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// bpf, argument 0.
@@ -61,6 +62,7 @@ pub(super) const BPF_COMMAND: Names = Names {
     bits: &[],
     unknown: "BPF_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// delete_module, argument 1.
@@ -70,6 +72,7 @@ pub(super) const DELETE_MODULE: Names = Names {
     bits: &[(0x800, "O_NONBLOCK"), (0x200, "O_TRUNC")],
     unknown: "O_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fsconfig, argument 1.
@@ -88,6 +91,7 @@ pub(super) const FS_CONFIG: Names = Names {
     bits: &[],
     unknown: "FSCONFIG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fsmount, argument 1.
@@ -97,6 +101,7 @@ pub(super) const FS_MOUNT: Names = Names {
     bits: &[(0x1, "FSMOUNT_CLOEXEC")],
     unknown: "FSMOUNT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fsopen, argument 1.
@@ -106,6 +111,7 @@ pub(super) const FS_OPEN: Names = Names {
     bits: &[(0x1, "FSOPEN_CLOEXEC")],
     unknown: "FSOPEN_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fspick, argument 2.
@@ -120,6 +126,7 @@ pub(super) const FS_PICK: Names = Names {
     ],
     unknown: "FSPICK_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// getrandom, argument 2.
@@ -133,6 +140,7 @@ pub(super) const GET_RANDOM: Names = Names {
     ],
     unknown: "GRND_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// kexec_file_load, argument 4.
@@ -146,6 +154,7 @@ pub(super) const KEXEC_FILE: Names = Names {
     ],
     unknown: "KEXEC_FILE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// finit_module, argument 2.
@@ -159,6 +168,7 @@ pub(super) const MODULE_INIT: Names = Names {
     ],
     unknown: "MODULE_INIT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// fsmount, argument 2.
@@ -176,6 +186,7 @@ pub(super) const MOUNT_ATTR: Names = Names {
     ],
     unknown: "MOUNT_ATTR_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// mount, argument 3.
@@ -217,6 +228,7 @@ pub(super) const MOUNT_FLAGS: Names = Names {
     ],
     unknown: "MS_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// move_mount, argument 4.
@@ -234,6 +246,7 @@ pub(super) const MOVE_MOUNT: Names = Names {
     ],
     unknown: "MOVE_MOUNT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// open_tree, argument 2.
@@ -252,6 +265,7 @@ pub(super) const OPEN_TREE: Names = Names {
     ],
     unknown: "OPEN_TREE_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// perf_event_open, argument 4.
@@ -266,6 +280,7 @@ pub(super) const PERF_EVENT_OPEN: Names = Names {
     ],
     unknown: "PERF_FLAG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// reboot, argument 2.
@@ -284,6 +299,7 @@ pub(super) const REBOOT: Names = Names {
     bits: &[],
     unknown: "LINUX_REBOOT_CMD_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// reboot, argument 0.
@@ -293,6 +309,7 @@ pub(super) const REBOOT_MAGIC1: Names = Names {
     bits: &[],
     unknown: "LINUX_REBOOT_MAGIC_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// reboot, argument 1.
@@ -307,6 +324,7 @@ pub(super) const REBOOT_MAGIC2: Names = Names {
     bits: &[],
     unknown: "LINUX_REBOOT_MAGIC_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// swapon, argument 1.
@@ -316,6 +334,7 @@ pub(super) const SWAP_FLAGS: Names = Names {
     bits: &[],
     unknown: "SWAP_FLAG_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// syslog, argument 0.
@@ -337,6 +356,7 @@ pub(super) const SYSLOG: Names = Names {
     bits: &[],
     unknown: "SYSLOG_ACTION_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// umount2, argument 1.
@@ -351,6 +371,7 @@ pub(super) const UMOUNT: Names = Names {
     ],
     unknown: "MNT_???",
     zero: "0",
+    unknown_bits: "",
 };
 
 /// kexec_load, argument 3.
@@ -364,4 +385,5 @@ pub(super) const KEXEC_ARCH: Names = Names {
     bits: &[(0x1, "KEXEC_ON_CRASH"), (0x2, "KEXEC_PRESERVE_CONTEXT")],
     unknown: "KEXEC_ARCH_???",
     zero: "",
+    unknown_bits: "KEXEC_???",
 };
