@@ -37,3 +37,20 @@ fn every_call_prints_as_strace_does() {
         failures.join("\n")
     );
 }
+
+#[test]
+fn the_table_has_every_call() {
+    for nr in (0..=334).chain(424..=462) {
+        let call = vitrine_abi::syscall::get(nr);
+        assert!(call.is_some_and(|call| u64::from(call.nr) == nr), "{nr}");
+    }
+    assert!(vitrine_abi::syscall::get(400).is_none());
+    assert!(vitrine_abi::syscall::get(u64::MAX).is_none());
+    let file = vitrine_abi::syscall::Class::from_name("file").unwrap();
+    assert!(
+        vitrine_abi::syscall::by_name("openat")
+            .unwrap()
+            .class()
+            .intersects(file)
+    );
+}

@@ -238,6 +238,26 @@ fn drops_are_said() {
     );
 }
 
+#[test]
+fn directory_reads_and_signal_returns() {
+    let mut s = Stream::new();
+    s.syscall(
+        nr::GETDENTS64 as u64,
+        [3, 0x7ffc_0000, 32768, 0, 0, 0],
+        4680,
+        &[(tag::COUNT, 1, ITEM_OUT, 0, &147u64.to_le_bytes())],
+    );
+    s.syscall(
+        nr::RT_SIGRETURN as u64,
+        [0; 6],
+        -4,
+        &[(tag::STRUCT, 0, 0, 0, &0x4001u64.to_le_bytes())],
+    );
+    let expected = "getdents64(3, 0x7ffc0000 /* 147 entries */, 32768) = 4680\n\
+                    rt_sigreturn({mask=[HUP TERM]})         = -1 EINTR (Interrupted system call)\n";
+    assert_eq!(s.print(Format::Strace, Options::default()), expected);
+}
+
 /// A small generator, so that a failure can be had again.
 struct Random(u64);
 

@@ -216,16 +216,8 @@ fn prctl(option: u32, index: usize) -> ArgKind {
             2 => Struct(StructKind::SockFprog, Dir::In),
             _ => Unused,
         },
-        // PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS.
-        38 | 39 | 41 | 42 => {
-            if first && option != 39 && option != 42 {
-                Ulong
-            } else if option == 38 || option == 39 {
-                Ulong
-            } else {
-                Unused
-            }
-        }
+        // PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE and their GETs refuse calls whose other arguments are not 0.
+        38 | 39 | 41 | 42 => Ulong,
         _ => Hex,
     }
 }

@@ -1,7 +1,7 @@
 //! One argument of a call as text, by its kind.
 
 use super::{
-    Style, View, buffer, names, put, signals, sockets,
+    Style, View, buffer, names, put, signals, sockets, stat,
     structs::{self, Context},
     terminal, text,
 };
@@ -23,11 +23,10 @@ pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
     let Some(row) = call.call else { return false };
     match row.kind(&call.args, index) {
         ArgKind::BufOut(_) | ArgKind::StrOut | ArgKind::DirEntries => true,
-        ArgKind::Struct(kind, dir) => match (kind, dir) {
-            (_, Dir::Out) => true,
-            (StructKind::Int | StructKind::Long | StructKind::CloneArgs, Dir::InOut) => true,
-            _ => false,
-        },
+        ArgKind::Struct(_, Dir::Out) => true,
+        ArgKind::Struct(StructKind::Int | StructKind::Long | StructKind::CloneArgs, Dir::InOut) => {
+            true
+        }
         ArgKind::Structs(_, Dir::Out, _) | ArgKind::SockAddr(_, Dir::Out) => true,
         ArgKind::IoVec(_, Dir::Out) | ArgKind::CpuSet(_, Dir::Out) => true,
         _ => false,
@@ -61,8 +60,8 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         ArgKind::Flags(set) => names::of(set).write(out, flag_bits(set, raw)),
         ArgKind::Enum(set) => enumeration(out, set, raw),
         ArgKind::Mode => text::mode(out, u64::from(raw as u32 & 0xffff)),
-        ArgKind::FileMode => structs::file_mode(out, raw as u32),
-        ArgKind::Dev => structs::device(out, raw),
+        ArgKind::FileMode => stat::file_mode(out, raw as u32),
+        ArgKind::Dev => stat::device(out, raw),
         ArgKind::Signal => signals::name(out, raw as i32),
         ArgKind::CloneFlags => clone_flags(out, raw),
         ArgKind::FutexOp => futex_op(out, raw as u32),
@@ -84,7 +83,7 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             _ => text::address(out, raw),
         },
         ArgKind::StrOut => match call.items.find(tag::STRING, index, true) {
-            Some(item) if !item.is_fault() => buffer(out, item.data, item.is_cut(), style),
+            Some(item) if !item.is_fault() => text::quoted(out, item.data),
             _ => text::address(out, raw),
         },
         ArgKind::BufIn(_) => match call.items.find(tag::BYTES, index, false) {
@@ -131,12 +130,11 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         },
         ArgKind::DirEntries => {
             text::address(out, raw);
-            if let Some(item) = call.items.find(tag::BYTES, index, true)
-                && !item.is_fault()
+            if let Some(item) = call.items.find(tag::COUNT, index, true)
                 && !item.is_cut()
             {
                 put(out, " /* ");
-                text::udec(out, dir_entries(item.data));
+                text::udec(out, View(item.data).u64(0));
                 put(out, " entries */");
             }
         }
@@ -472,18 +470,4 @@ pub fn fd_set(out: &mut Vec<u8>, bits: &[u8]) {
         }
     }
     out.push(b']');
-}
-
-fn dir_entries(data: &[u8]) -> u64 {
-    let mut count = 0;
-    let mut rest = data;
-    while !rest.is_empty() {
-        let len = View(rest).u16(16) as usize;
-        if len == 0 {
-            break;
-        }
-        count += 1;
-        rest = rest.get(len..).unwrap_or_default();
-    }
-    count
 }

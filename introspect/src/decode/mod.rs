@@ -1,7 +1,7 @@
 //! Arguments and results as text, in strace's words.
 //!
 //! - [`args`]: one argument by its kind in the system-call table; [`ret`]: results.
-//! - [`structs`]: structures, as they lay in the program's memory; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios.
+//! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
 //! - [`text`]: numbers and quoted strings.
 //!
@@ -13,6 +13,7 @@ pub mod names;
 pub mod ret;
 pub mod signals;
 pub mod sockets;
+pub mod stat;
 pub mod structs;
 pub mod terminal;
 pub mod text;
