@@ -240,6 +240,8 @@ pub mod tag {
     pub const NAME: u8 = 8;
     /// Ancillary data inside a structure (`msg_control`).
     pub const CONTROL: u8 = 9;
+    /// A number (u64) of elements that were not captured themselves, such as directory entries.
+    pub const COUNT: u8 = 10;
 }
 
 /// [`ItemHeader::flags`]: it was captured after the call.

@@ -1,2 +1,18 @@
 //! Decoding, filtering and printing of what the guest does: pure logic over plain data.
+//!
+//! The way of an event: bytes drained from the ring → [`record`] (checked records) → [`decoder`] ([`event::Event`]s, processes tracked) →
+//! [`print`] (strace's text, JSON lines), all of it put together by [`pipeline::Pipeline`]. [`decode`] turns arguments into text.
+//!
+//! Whatever comes from the ring is hostile: nothing here panics on it; at worst an event is marked corrupt.
 #![forbid(unsafe_code)]
+
+pub mod decode;
+pub mod decoder;
+pub mod event;
+pub mod pipeline;
+pub mod print;
+pub mod record;
+
+pub use event::Event;
+pub use pipeline::{Format, Pipeline};
+pub use print::Options;

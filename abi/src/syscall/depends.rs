@@ -32,7 +32,7 @@ pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
             }
         }
         nr::MREMAP => {
-            if args[3] & 6 != 0 {
+            if args[3] & 2 != 0 {
                 Pointer
             } else {
                 Unused
@@ -65,6 +65,7 @@ pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
         },
         nr::SOCKET => match args[0] as u32 {
             2 | 10 => Enum(Set::IpProto),
+            16 => Enum(Set::NetlinkFamily),
             17 => Hex32,
             _ => Int,
         },
@@ -180,8 +181,8 @@ fn futex(op: u32, index: usize) -> ArgKind {
         5 => [Uint, Uint, Pointer, Hex32],
         6 => [Unused, timeout, Unused, Unused],
         7 | 8 => [Unused; 4],
-        9 => [Uint, timeout, Unused, Hex32],
-        10 => [Uint, Unused, Unused, Hex32],
+        9 => [Uint, timeout, Unused, Enum(Set::FutexBitset)],
+        10 => [Uint, Unused, Unused, Enum(Set::FutexBitset)],
         11 => [Uint, timeout, Pointer, Unused],
         12 => [Uint, Uint, Pointer, Uint],
         13 => [Unused, timeout, Unused, Unused],
@@ -215,16 +216,8 @@ fn prctl(option: u32, index: usize) -> ArgKind {
             2 => Struct(StructKind::SockFprog, Dir::In),
             _ => Unused,
         },
-        // PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS.
-        38 | 39 | 41 | 42 => {
-            if first && option != 39 && option != 42 {
-                Ulong
-            } else if option == 38 || option == 39 {
-                Ulong
-            } else {
-                Unused
-            }
-        }
+        // PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE and their GETs refuse calls whose other arguments are not 0.
+        38 | 39 | 41 | 42 => Ulong,
         _ => Hex,
     }
 }

@@ -48,7 +48,7 @@ rows! {
     CHMOD chmod(pathname: Path, mode: Mode) -> Int;
     FCHMOD fchmod(fd: Fd, mode: Mode) -> Int;
     FCHMODAT fchmodat(dirfd: AtFd, pathname: Path, mode: Mode) -> Int;
-    FCHMODAT2 fchmodat2(dirfd: AtFd, pathname: Path, mode: Mode, flags: Flags(S::AtChmod)) -> Int;
+    FCHMODAT2 fchmodat2(dirfd: AtFd, pathname: Path, mode: Mode, flags: Flags(S::AtEmptyNofollow)) -> Int;
     CHOWN chown(pathname: Path, owner: Uid, group: Gid) -> Int;
     FCHOWN fchown(fd: Fd, owner: Uid, group: Gid) -> Int;
     LCHOWN lchown(pathname: Path, owner: Uid, group: Gid) -> Int;

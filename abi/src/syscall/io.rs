@@ -43,7 +43,7 @@ rows! {
     SYNCFS syncfs(fd: Fd) -> Int;
     SYNC sync() -> Int;
     CLOSE_RANGE close_range(first: Fd, last: Fd, flags: Flags(S::CloseRange)) -> Int;
-    CACHESTAT cachestat(fd: Fd, cstat_range: Pointer, cstat: Pointer, flags: Flags(S::CachestatFlags)) -> Int;
+    CACHESTAT cachestat(fd: Fd, cstat_range: Pointer, cstat: Pointer, flags: Hex32) -> Int;
     EPOLL_CREATE epoll_create(size: Int) -> Fd;
     EPOLL_CREATE1 epoll_create1(flags: Flags(S::EpollCreate)) -> Fd;
     EPOLL_CTL epoll_ctl(epfd: Fd, op: Enum(S::EpollCtl), fd: Fd, event: Depends) -> Int;

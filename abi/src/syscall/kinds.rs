@@ -164,19 +164,19 @@ macro_rules! sets {
 }
 
 sets! {
-    Access, AddressFamily, ArchPrctl, AtAccess, AtChmod, AtEmptyNofollow, AtExec, AtHandle, AtLink, AtMountSetattr,
-    AtStat, AtStatx, AtUnlink, BpfCommand, CachestatFlags, ClockAdj, ClockId, CloneFlags, CloneNew, CloseRange,
-    DeleteModule, Dirfd, EpollCreate, EpollCtl, EpollEvents, EventFd, Fadvise, Fallocate, FanClass, FanMark,
-    FanMask, Fcntl, FcntlLease, FdFlags, FileLock, Flock, FsConfig, FsMount, FsOpen, FsPick, FutexOp,
+    Access, AddressFamily, ArchPrctl, AtAccess, AtEmptyNofollow, AtExec, AtHandle, AtLink, AtMountSetattr,
+    AtStat, AtStatx, AtUnlink, BpfCommand, ClockId, CloneFlags, CloneNew, CloseRange,
+    DeleteModule, EpollCreate, EpollCtl, EpollEvents, EventFd, Fadvise, Fallocate, FanClass, FanMark,
+    FanMask, Fcntl, FcntlLease, FdFlags, Flock, FsConfig, FsMount, FsOpen, FsPick, FutexOp,
     FutexWaitvClock, GetRandom, InotifyInit, InotifyMask, IoUringEnter, IoUringRegister, IpcShmGet, IpcSemGet, IpcMsgGet, Itimer,
     IoprioWho, Kcmp, KexecFile, KexecArch, Keyctl, LandlockCreate, LandlockRule, Madvise, MapFlags, Membarrier, MembarrierFlags,
-    Memfd, Mincore, Mlock2, MlockAll, ModuleInit, MountAttr, MountFlags, MoveMount, MpolFlags, MpolGet,
+    Memfd, Mlock2, MlockAll, ModuleInit, MountAttr, MountFlags, MoveMount, MpolFlags, MpolGet,
     MpolMode, Mremap, MsgFlags, Msgctl, MsgrcvFlags, Msync, OpenFlags, OpenTree, PerfEventOpen, Personality,
     Pidfd, PidType, PipeFlags, PkeyAccess, PollEvents, Prctl, Priority, Prot, Ptrace, Reboot, RebootMagic1,
     RebootMagic2, Rename, Resolve, Rlimit, RusageWho, Rwf, SchedPolicy, Seccomp, SeccompFlags, Seek, Semctl,
     Shmat, Shmctl, Shutdown, SigProcMask, SignalFd, SigactionFlags, SigaltstackFlags, SockType, SockAccept, SockOptLevel, SockOpt,
     Splice, StatxMask, StatxAttr, SwapFlags, SyncFileRange, Syslog, TcpOpt, TimerFdCreate, TimerFdSet, TimerAbs, Umount,
-    Userfaultfd, WaitOptions, WaitidOptions, Xattr, DumpMode, DeathSignal, IpProto, IpOpt, Ipv6Opt,
+    Userfaultfd, WaitOptions, WaitidOptions, Xattr, DumpMode, IpProto, NetlinkFamily, FutexBitset, IpOpt, Ipv6Opt,
 }
 
 macro_rules! structs {

@@ -12,6 +12,7 @@ use vitrine_abi::{
         ARG_RESULT, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, Record, RecordHeader,
         SyscallBody, tag,
     },
+    nr,
     syscall::{ArgKind, Dir, RetKind, StructKind, Syscall, kinds::BY_RESULT},
 };
 use zerocopy::{FromBytes, IntoBytes};
@@ -22,14 +23,18 @@ const MAX_ELEMENTS: u64 = 33;
 const MAX_STRINGS: usize = 64;
 /// Most strings that are counted.
 const MAX_COUNT: u32 = 1 << 16;
+/// AT_FDCWD.
+const AT_FDCWD: i32 = -100;
 /// PATH_MAX.
 const PATH_MAX: usize = 4096;
 /// Most bytes of a socket address (`struct sockaddr_storage`).
 const SOCKADDR_MAX: u64 = 128;
 /// Most bytes of ancillary data.
 const CONTROL_MAX: u64 = 256;
-/// Most bytes of directory entries: enough to count those of an ordinary buffer.
-const DIRENTS_MAX: u64 = 32 << 10;
+/// Most directory entries that are counted.
+const DIRENTS_MAX: u64 = 1 << 12;
+/// Where the signal mask lies in the frame that a handler's return leaves on the stack (`uc_sigmask` of `struct ucontext`).
+const UC_SIGMASK: u64 = 296;
 
 /// Captures what goes in.
 pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task: &Task) {
@@ -42,7 +47,7 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
             ArgKind::Fd | ArgKind::AtFd if describe => descriptor(record, arg, 0, 0, value, task),
             _ if value == 0 => {}
             ArgKind::Path => path(record, arg, value),
-            ArgKind::Str => string(record, arg, 0, value),
+            ArgKind::Str => string(record, arg, value),
             ArgKind::BufIn(len) => buffer(record, arg, 0, value, length(args, len)),
             ArgKind::StrArray => string_array(record, arg, value, MAX_STRINGS),
             ArgKind::EnvArray => string_array(record, arg, value, 0),
@@ -94,12 +99,16 @@ pub(super) fn after(
     result: &SysResult,
     task: &Task,
 ) {
+    let is_sleep = matches!(call.nr as usize, nr::NANOSLEEP | nr::CLOCK_NANOSLEEP);
     let ret = match *result {
         Ok(ret) => ret as u64,
-        // The time that is left is written when a signal cut a sleep short.
-        Err(Errno::EINTR | Errno::ERESTART_RESTARTBLOCK | Errno::ERESTARTNOHAND) => 0,
+        Err(Errno::EINTR | Errno::ERESTART_RESTARTBLOCK | Errno::ERESTARTNOHAND) if is_sleep => 0,
         Err(_) => return,
     };
+    // What is left of a sleep is written only when a signal cut it short.
+    if is_sleep && result.is_ok() {
+        return;
+    }
     for index in 0..call.args.len() {
         let value = args[index];
         let arg = index as u8;
@@ -108,11 +117,12 @@ pub(super) fn after(
         }
         match call.kind(args, index) {
             ArgKind::BufOut(_) => buffer(record, arg, ITEM_OUT, value, ret),
-            ArgKind::StrOut => string(record, arg, ITEM_OUT, value),
-            ArgKind::DirEntries => {
-                let (tag, flags) = (tag::BYTES, ITEM_OUT);
-                bytes(record, tag, arg, flags, 0, value, ret, DIRENTS_MAX);
+            ArgKind::StrOut => {
+                let item = record.begin_item(tag::STRING, arg, 0);
+                let flags = ITEM_OUT | append_string(record, value, PATH_MAX);
+                record.end_item(item, flags);
             }
+            ArgKind::DirEntries => dir_entries(record, arg, value, ret),
             ArgKind::Struct(kind, dir) if dir.is_out() => {
                 structure_out(record, arg, kind, value, args, ret, task);
             }
@@ -164,6 +174,11 @@ fn length(args: &[u64; 6], index: u8) -> u64 {
 /// What a descriptor refers to; nothing for one that isn't open.
 fn descriptor(record: &mut Record, arg: u8, flags: u8, index: u8, value: u64, task: &Task) {
     let fd = value as i32;
+    if fd == AT_FDCWD {
+        let fs = task.fs.lock().clone();
+        let path = fs.cwd.lock().path.clone();
+        return fd_item(record, arg, flags, index, fd, 0, "dir", &path);
+    }
     if fd < 0 {
         return;
     }
@@ -177,16 +192,32 @@ fn descriptor(record: &mut Record, arg: u8, flags: u8, index: u8, value: u64, ta
 
 fn describe(record: &mut Record, arg: u8, flags: u8, index: u8, fd: i32, file: &File) {
     let description = file.ops.describe(file);
-    let text = &description.text[..description.text.len().min(PATH_MAX)];
+    let open_flags = file.flags.load(Ordering::Relaxed);
+    let (kind, text) = (description.kind, &description.text);
+    fd_item(record, arg, flags, index, fd, open_flags, kind, text);
+}
+
+#[allow(clippy::too_many_arguments)]
+fn fd_item(
+    record: &mut Record,
+    arg: u8,
+    flags: u8,
+    index: u8,
+    fd: i32,
+    open_flags: u32,
+    kind: &str,
+    text: &[u8],
+) {
+    let text = &text[..text.len().min(PATH_MAX)];
     let body = FdBody {
         fd,
-        flags: file.flags.load(Ordering::Relaxed),
-        kind_len: description.kind.len() as u16,
+        flags: open_flags,
+        kind_len: kind.len() as u16,
         text_len: text.len() as u16,
     };
     let item = record.begin_item(tag::FD, arg, index);
     record.extend(body.as_bytes());
-    record.extend(description.kind.as_bytes());
+    record.extend(kind.as_bytes());
     record.extend(text);
     record.end_item(item, flags);
 }
@@ -219,6 +250,10 @@ pub(super) fn find_path(
             && head.flags & ITEM_OUT == 0
             && args.get(head.arg as usize) == Some(&addr);
         if is_it {
+            if head.flags & ITEM_CUT != 0 && len < PATH_MAX {
+                // Not a path, and not all of it: the handler reads it itself.
+                return None;
+            }
             return Some(if head.flags & ITEM_FAULT != 0 {
                 Err(Errno::EFAULT)
             } else if head.flags & ITEM_CUT != 0 {
@@ -233,10 +268,10 @@ pub(super) fn find_path(
 }
 
 /// A string that isn't a path.
-fn string(record: &mut Record, arg: u8, flags: u8, addr: u64) {
+fn string(record: &mut Record, arg: u8, addr: u64) {
     let limit = LIMITS.string.load(Ordering::Relaxed) as usize;
     let item = record.begin_item(tag::STRING, arg, 0);
-    let flags = flags | append_string(record, addr, limit);
+    let flags = append_string(record, addr, limit);
     record.end_item(item, flags);
 }
 
@@ -396,6 +431,28 @@ fn array(record: &mut Record, arg: u8, flags: u8, kind: StructKind, addr: u64, c
     let flags = flags | if shown < count { ITEM_CUT } else { 0 };
     let limit = shown * size;
     bytes(record, tag::STRUCT, arg, flags, 0, addr, limit, limit);
+}
+
+/// The mask that rt_sigreturn is about to restore; `rsp` is the program's stack pointer.
+pub(super) fn sigreturn(record: &mut Record, rsp: u64) {
+    let addr = rsp.wrapping_add(UC_SIGMASK);
+    bytes(record, tag::STRUCT, 0, 0, 0, addr, 8, 8);
+}
+
+/// How many entries a directory read returned: what they say is shown by nobody.
+fn dir_entries(record: &mut Record, arg: u8, addr: u64, len: u64) {
+    const RECLEN: u64 = 16;
+    let mut count: u64 = 0;
+    let mut at: u64 = 0;
+    while at < len && count < DIRENTS_MAX {
+        match user::read::<u16>(addr.wrapping_add(at + RECLEN)) {
+            Ok(reclen) if reclen > 0 => at += u64::from(reclen),
+            _ => break,
+        }
+        count += 1;
+    }
+    let flags = if at < len { ITEM_CUT } else { 0 };
+    record.item(tag::COUNT, arg, ITEM_OUT | flags, 0, count.as_bytes());
 }
 
 fn fd_set(record: &mut Record, arg: u8, flags: u8, addr: u64, bits: u64) {

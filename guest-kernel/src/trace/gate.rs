@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 use vitrine_abi::{
     event::{Record, RecordHeader, SyscallBody, kind},
-    syscall as table,
+    nr as table_nr, syscall as table,
 };
 use zerocopy::IntoBytes;
 
@@ -66,6 +66,21 @@ pub fn traced_dispatch(frame: &mut TrapFrame) -> SysResult {
     record.start(body.as_bytes());
     if let Some(call) = call {
         capture::before(&mut record, call, &args, &task);
+        if call.never_returns() {
+            // Whoever waits for the end of this task must not find it held from a stack that nobody returns to.
+            let header = emit::header(kind::SYSCALL_ENTER, &task);
+            record.set_header(&RecordHeader {
+                tsc: start,
+                ..header
+            });
+            ring::put(&mut record);
+            drop(record);
+            drop(task);
+            return syscall::dispatch(frame);
+        }
+        if nr == table_nr::RT_SIGRETURN as u64 {
+            capture::sigreturn(&mut record, frame.rsp);
+        }
     }
     let captured = record.len();
     {
@@ -77,9 +92,6 @@ pub fn traced_dispatch(frame: &mut TrapFrame) -> SysResult {
         slot.record = record;
     }
     IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
-    if call.is_some_and(|call| call.never_returns()) {
-        emit_enter(&task);
-    }
 
     let result = syscall::dispatch(frame);
 

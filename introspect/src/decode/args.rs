@@ -1,0 +1,473 @@
+//! One argument of a call as text, by its kind.
+
+use super::{
+    Style, View, buffer, names, put, signals, sockets, stat,
+    structs::{self, Context},
+    terminal, text,
+};
+use crate::event::{Item, Phase, Strings, SyscallEvent};
+use vitrine_abi::{
+    event::tag,
+    nr,
+    syscall::{ArgKind, Dir, Set, StructKind},
+};
+
+const AT_FDCWD: i32 = -100;
+/// Flags without those bits that give the logarithm of a huge page's size.
+const HUGE_MASK_REST: u64 = (1 << 26) - 1;
+/// Elements of an array that are shown.
+const SHOWN_ELEMENTS: usize = 32;
+
+/// Whether argument `index` is known only once the call has returned.
+pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
+    let Some(row) = call.call else { return false };
+    match row.kind(&call.args, index) {
+        ArgKind::BufOut(_) | ArgKind::StrOut | ArgKind::DirEntries => true,
+        ArgKind::Struct(_, Dir::Out) => true,
+        ArgKind::Struct(StructKind::Int | StructKind::Long | StructKind::CloneArgs, Dir::InOut) => {
+            true
+        }
+        ArgKind::Structs(_, Dir::Out, _) | ArgKind::SockAddr(_, Dir::Out) => true,
+        ArgKind::IoVec(_, Dir::Out) | ArgKind::CpuSet(_, Dir::Out) => true,
+        _ => false,
+    }
+}
+
+/// Appends argument `index` of `call`.
+pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style) {
+    let raw = call.args.get(index).copied().unwrap_or(0);
+    let Some(row) = call.call else {
+        return text::hex(out, raw);
+    };
+    match row.kind(&call.args, index) {
+        ArgKind::Unused | ArgKind::Depends => {}
+        ArgKind::Fd => fd(out, call, index, style),
+        ArgKind::AtFd => fd(out, call, index, style),
+        ArgKind::Int | ArgKind::Pid => text::dec(out, i64::from(raw as i32)),
+        ArgKind::Long | ArgKind::Offset => text::dec(out, raw as i64),
+        ArgKind::Uint => text::udec(out, u64::from(raw as u32)),
+        ArgKind::Ulong | ArgKind::Size => text::udec(out, raw),
+        ArgKind::Uid | ArgKind::Gid => id(out, raw as u32),
+        ArgKind::Hex => text::hex(out, raw),
+        ArgKind::Hex32 => text::hex(out, u64::from(raw as u32)),
+        ArgKind::Pointer => text::address(out, raw),
+        ArgKind::Flags(Set::SwapFlags) => swap_flags(out, raw as u32),
+        ArgKind::Flags(set @ (Set::MapFlags | Set::Memfd)) => {
+            let prefix = if set == Set::Memfd { "MFD" } else { "MAP" };
+            names::of(set).write(out, raw & HUGE_MASK_REST);
+            huge_page_size(out, raw as u32, prefix);
+        }
+        ArgKind::Flags(set) => names::of(set).write(out, flag_bits(set, raw)),
+        ArgKind::Enum(set) => enumeration(out, set, raw),
+        ArgKind::Mode => text::mode(out, u64::from(raw as u32 & 0xffff)),
+        ArgKind::FileMode => stat::file_mode(out, raw as u32),
+        ArgKind::Dev => stat::device(out, raw),
+        ArgKind::Signal => signals::name(out, raw as i32),
+        ArgKind::CloneFlags => clone_flags(out, raw),
+        ArgKind::FutexOp => futex_op(out, raw as u32),
+        ArgKind::SocketType => names::of(Set::SockType).write(out, u64::from(raw as u32)),
+        ArgKind::FlagsMode(set) => flags_mode(out, set, raw as u32),
+        ArgKind::IoctlRequest => terminal::request(out, raw as u32),
+        ArgKind::Key => {
+            if raw as u32 == 0 {
+                put(out, "IPC_PRIVATE");
+            } else {
+                text::hex(out, u64::from(raw as u32));
+            }
+        }
+        ArgKind::Ioprio => ioprio(out, raw as u32),
+        ArgKind::QuotaCommand => quota_command(out, raw as u32),
+        ArgKind::Path => path(out, call, index, raw),
+        ArgKind::Str => match call.items.find(tag::STRING, index, false) {
+            Some(item) if !item.is_fault() => buffer(out, item.data, item.is_cut(), style),
+            _ => text::address(out, raw),
+        },
+        ArgKind::StrOut => match call.items.find(tag::STRING, index, true) {
+            Some(item) if !item.is_fault() => text::quoted(out, item.data),
+            _ => text::address(out, raw),
+        },
+        ArgKind::BufIn(_) => match call.items.find(tag::BYTES, index, false) {
+            Some(item) if !item.is_fault() => buffer(out, item.data, item.is_cut(), style),
+            _ => text::address(out, raw),
+        },
+        ArgKind::BufOut(_) => match call.items.find(tag::BYTES, index, true) {
+            Some(item) if !item.is_fault() && call.succeeded() => {
+                if call.nr as usize == nr::GETRANDOM {
+                    let shown = item.data.get(..style.string_limit).unwrap_or(item.data);
+                    text::quoted_hex(out, shown);
+                    if item.is_cut() || shown.len() < item.data.len() {
+                        put(out, "...");
+                    }
+                } else {
+                    buffer(out, item.data, item.is_cut(), style);
+                }
+            }
+            _ => text::address(out, raw),
+        },
+        ArgKind::StrArray => match call.items.find(tag::STRINGS, index, false) {
+            Some(item) => strings(out, &item, style),
+            None => text::address(out, raw),
+        },
+        ArgKind::EnvArray => environment(out, call, index, raw),
+        ArgKind::Struct(kind, dir) => structure(out, call, index, kind, dir, style),
+        ArgKind::Structs(kind, dir, _) => array(out, call, index, kind, dir, style),
+        ArgKind::IoVec(_, dir) => {
+            if !sockets::iovec(out, &call.items, index, dir == Dir::Out, style) {
+                text::address(out, raw);
+            }
+        }
+        ArgKind::SockAddr(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
+            Some(item) if !item.is_fault() => sockets::address(out, item.data),
+            _ => text::address(out, raw),
+        },
+        ArgKind::FdSet(_) => match call.items.find(tag::BYTES, index, false) {
+            Some(item) if !item.is_fault() => fd_set(out, item.data),
+            _ => text::address(out, raw),
+        },
+        ArgKind::CpuSet(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
+            Some(item) if !item.is_fault() => fd_set(out, item.data),
+            _ => text::address(out, raw),
+        },
+        ArgKind::DirEntries => {
+            text::address(out, raw);
+            if let Some(item) = call.items.find(tag::COUNT, index, true)
+                && !item.is_cut()
+            {
+                put(out, " /* ");
+                text::udec(out, View(item.data).u64(0));
+                put(out, " entries */");
+            }
+        }
+    }
+}
+
+fn fd(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style) {
+    let value = call.args.get(index).copied().unwrap_or(0) as i32;
+    let is_at = call
+        .call
+        .is_some_and(|row| row.kind(&call.args, index) == ArgKind::AtFd);
+    if value == AT_FDCWD && is_at {
+        put(out, "AT_FDCWD");
+    } else {
+        text::dec(out, i64::from(value));
+    }
+    if style.fd_paths {
+        fd_path(out, call, index, 0);
+    }
+}
+
+/// Appends `</etc/passwd>` if it is known what the descriptor refers to.
+pub fn fd_path(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, which: u8) {
+    if let Some(info) = call.items.fd(index, which) {
+        out.push(b'<');
+        text::escaped(out, info.text);
+        out.push(b'>');
+    }
+}
+
+/// A user or group id; −1 is nobody.
+pub fn id(out: &mut Vec<u8>, value: u32) {
+    if value == u32::MAX {
+        put(out, "-1");
+    } else {
+        text::udec(out, u64::from(value));
+    }
+}
+
+fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
+    let value = match set {
+        Set::Ptrace => raw,
+        _ => u64::from(raw as u32),
+    };
+    match set {
+        Set::Personality if value == 0xffff_ffff => text::hex(out, value),
+        Set::Syslog => {
+            text::dec(out, i64::from(raw as i32));
+            put(out, " /* ");
+            let name = names::of(set).value(value);
+            put(out, name.unwrap_or("SYSLOG_ACTION_???"));
+            put(out, " */");
+        }
+        _ => names::of(set).write(out, value),
+    }
+}
+
+/// The bits of a flags argument that the kernel looks at.
+fn flag_bits(set: Set, raw: u64) -> u64 {
+    match set {
+        Set::Prot | Set::Mremap | Set::FanMask | Set::MountFlags | Set::PerfEventOpen => raw,
+        _ => u64::from(raw as u32),
+    }
+}
+
+fn path(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64) {
+    match call.items.find(tag::STRING, index, false) {
+        Some(item) if !item.is_fault() => {
+            text::quoted(out, item.data);
+            if item.is_cut() {
+                put(out, "...");
+            }
+        }
+        _ => text::address(out, raw),
+    }
+}
+
+fn clone_flags(out: &mut Vec<u8>, raw: u64) {
+    let signal = (raw & 0xff) as i32;
+    let flags = raw & !0xff;
+    if flags != 0 {
+        names::CLONE.write(out, flags);
+        if signal != 0 {
+            out.push(b'|');
+        }
+    }
+    if signal != 0 {
+        signals::name(out, signal);
+    } else if flags == 0 {
+        out.push(b'0');
+    }
+}
+
+fn futex_op(out: &mut Vec<u8>, op: u32) {
+    const PRIVATE: u32 = 128;
+    const CLOCK_REALTIME: u32 = 256;
+    let command = op & !(PRIVATE | CLOCK_REALTIME);
+    match names::of(Set::FutexOp).value(u64::from(command)) {
+        Some(name) => {
+            put(out, name);
+            if op & PRIVATE != 0 {
+                put(out, "_PRIVATE");
+            }
+            if op & CLOCK_REALTIME != 0 {
+                put(out, "|FUTEX_CLOCK_REALTIME");
+            }
+        }
+        None => {
+            if op & PRIVATE != 0 {
+                put(out, "FUTEX_PRIVATE_FLAG|");
+            }
+            if op & CLOCK_REALTIME != 0 {
+                put(out, "FUTEX_CLOCK_REALTIME|");
+            }
+            text::hex(out, u64::from(command));
+            put(out, " /* FUTEX_??? */");
+        }
+    }
+}
+
+/// `|21<<MAP_HUGE_SHIFT`, if a size is given.
+fn huge_page_size(out: &mut Vec<u8>, raw: u32, prefix: &str) {
+    if raw >> 26 != 0 {
+        out.push(b'|');
+        text::udec(out, u64::from(raw >> 26));
+        put(out, "<<");
+        put(out, prefix);
+        put(out, "_HUGE_SHIFT");
+    }
+}
+
+fn flags_mode(out: &mut Vec<u8>, set: Set, raw: u32) {
+    let flags = u64::from(raw & !0o777);
+    if flags != 0 {
+        names::of(set).write(out, flags);
+        out.push(b'|');
+    }
+    text::mode(out, u64::from(raw & 0o777));
+}
+
+/// swapon's flags: a priority in the lowest bits.
+fn swap_flags(out: &mut Vec<u8>, raw: u32) {
+    let flags = u64::from(raw & !0x7fff);
+    if flags != 0 {
+        names::of(Set::SwapFlags).write(out, flags);
+        out.push(b'|');
+    }
+    text::udec(out, u64::from(raw & 0x7fff));
+}
+
+fn ioprio(out: &mut Vec<u8>, raw: u32) {
+    let class = match raw >> 13 {
+        0 => "IOPRIO_CLASS_NONE",
+        1 => "IOPRIO_CLASS_RT",
+        2 => "IOPRIO_CLASS_BE",
+        3 => "IOPRIO_CLASS_IDLE",
+        other => {
+            put(out, "IOPRIO_PRIO_VALUE(");
+            text::hex(out, u64::from(other));
+            put(out, " /* IOPRIO_CLASS_??? */, ");
+            text::udec(out, u64::from(raw & 0x1fff));
+            return out.push(b')');
+        }
+    };
+    put(out, "IOPRIO_PRIO_VALUE(");
+    put(out, class);
+    put(out, ", ");
+    text::udec(out, u64::from(raw & 0x1fff));
+    out.push(b')');
+}
+
+fn quota_command(out: &mut Vec<u8>, raw: u32) {
+    put(out, "QCMD(");
+    text::hex(out, u64::from(raw >> 8));
+    put(out, " /* Q_??? */, ");
+    match raw & 0xff {
+        0 => put(out, "USRQUOTA"),
+        1 => put(out, "GRPQUOTA"),
+        2 => put(out, "PRJQUOTA"),
+        other => {
+            text::hex(out, u64::from(other));
+            put(out, " /* ???QUOTA */");
+        }
+    }
+    out.push(b')');
+}
+
+fn strings(out: &mut Vec<u8>, item: &Item<'_>, style: &Style) {
+    let strings = Strings::parse(item.data);
+    out.push(b'[');
+    for (i, (string, cut)) in strings.list.iter().enumerate() {
+        if i > 0 {
+            put(out, ", ");
+        }
+        if style.abbreviate && i >= SHOWN_ELEMENTS {
+            put(out, "...");
+            break;
+        }
+        buffer(out, string, *cut, style);
+    }
+    let shown = strings.list.len();
+    if (shown as u32) < strings.count && (shown < SHOWN_ELEMENTS || !style.abbreviate) {
+        put(out, if shown > 0 { ", ..." } else { "..." });
+    }
+    out.push(b']');
+}
+
+fn environment(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64) {
+    text::address(out, raw);
+    if let Some(item) = call.items.find(tag::STRINGS, index, false) {
+        let count = Strings::parse(item.data).count;
+        put(out, " /* ");
+        text::udec(out, u64::from(count));
+        put(out, if count == 1 { " var" } else { " vars" });
+        if item.is_fault() {
+            put(out, ", unterminated");
+        }
+        put(out, " */");
+    }
+}
+
+fn structure(
+    out: &mut Vec<u8>,
+    call: &SyscallEvent,
+    index: usize,
+    kind: StructKind,
+    dir: Dir,
+    style: &Style,
+) {
+    let raw = call.args.get(index).copied().unwrap_or(0);
+    let before = call.items.find(tag::STRUCT, index, false);
+    let after = call.items.find(tag::STRUCT, index, true);
+    let before = before.filter(|item| !item.is_fault());
+    let after = after.filter(|item| !item.is_fault());
+    let context = Context {
+        call,
+        index,
+        out: dir == Dir::Out,
+        style,
+    };
+    // What a call that found nothing leaves in memory is not its result.
+    let nothing = call.ret == Some(0) && call.nr as usize == nr::WAIT4;
+    match dir {
+        Dir::In => match before {
+            Some(item) => structs::write(out, kind, View(item.data), &context),
+            None => text::address(out, raw),
+        },
+        Dir::Out => match after {
+            Some(item) if !nothing => structs::write(out, kind, View(item.data), &context),
+            _ => text::address(out, raw),
+        },
+        Dir::InOut => match (before, after) {
+            (Some(before), Some(after))
+                if matches!(kind, StructKind::Int | StructKind::Long)
+                    && before.data != after.data
+                    && call.phase != Phase::Enter =>
+            {
+                changed(out, kind, before.data, after.data);
+            }
+            (Some(item), _) | (None, Some(item)) => {
+                structs::write(out, kind, View(item.data), &context);
+            }
+            _ => text::address(out, raw),
+        },
+    }
+}
+
+/// A number that the call changed: `[100 => 16]` for a length, `[3] => [13]` for a position.
+fn changed(out: &mut Vec<u8>, kind: StructKind, before: &[u8], after: &[u8]) {
+    out.push(b'[');
+    if kind == StructKind::Int {
+        text::dec(out, i64::from(View(before).i32(0)));
+        put(out, " => ");
+        text::dec(out, i64::from(View(after).i32(0)));
+    } else {
+        text::dec(out, View(before).i64(0));
+        put(out, "] => [");
+        text::dec(out, View(after).i64(0));
+    }
+    out.push(b']');
+}
+
+fn array(
+    out: &mut Vec<u8>,
+    call: &SyscallEvent,
+    index: usize,
+    kind: StructKind,
+    dir: Dir,
+    style: &Style,
+) {
+    let raw = call.args.get(index).copied().unwrap_or(0);
+    let item = call.items.find(tag::STRUCT, index, dir == Dir::Out);
+    let Some(item) = item.filter(|item| !item.is_fault()) else {
+        return text::address(out, raw);
+    };
+    let context = Context {
+        call,
+        index,
+        out: dir == Dir::Out,
+        style,
+    };
+    out.push(b'[');
+    for (i, element) in item.data.chunks_exact(kind.size()).enumerate() {
+        if i > 0 {
+            put(out, ", ");
+        }
+        if style.abbreviate && i >= SHOWN_ELEMENTS {
+            put(out, "...");
+            break;
+        }
+        match kind {
+            // A plain list has no brackets around its elements.
+            StructKind::Id => id(out, View(element).u32(0)),
+            _ => structs::write(out, kind, View(element), &context),
+        }
+    }
+    out.push(b']');
+}
+
+/// Numbers of the bits that are set: `[3 5]`.
+pub fn fd_set(out: &mut Vec<u8>, bits: &[u8]) {
+    out.push(b'[');
+    let mut first = true;
+    for (i, byte) in bits.iter().enumerate() {
+        for bit in 0..8 {
+            if byte >> bit & 1 != 0 {
+                if !first {
+                    out.push(b' ');
+                }
+                first = false;
+                text::udec(out, (i * 8 + bit) as u64);
+            }
+        }
+    }
+    out.push(b']');
+}

@@ -1,0 +1,205 @@
+//! Socket addresses, iovecs and messages.
+
+use super::{Style, View, buffer, names, put, structs::Context, text};
+use crate::event::Captured;
+use std::net::Ipv6Addr;
+use vitrine_abi::{event::tag, syscall::Set};
+
+const AF_UNIX: u16 = 1;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+const AF_NETLINK: u16 = 16;
+
+/// Appends a socket address: `{sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("127.0.0.1")}`.
+pub fn address(out: &mut Vec<u8>, data: &[u8]) {
+    let view = View(data);
+    let family = view.u16(0);
+    put(out, "{sa_family=");
+    names::of(Set::AddressFamily).write(out, u64::from(family));
+    let rest = data.get(2..).unwrap_or_default();
+    match family {
+        AF_UNIX if !rest.is_empty() => unix(out, rest),
+        AF_INET if data.len() >= 8 => {
+            put(out, ", sin_port=htons(");
+            text::udec(out, u64::from(view.be16(2)));
+            put(out, "), sin_addr=inet_addr(\"");
+            for i in 4..8 {
+                if i > 4 {
+                    out.push(b'.');
+                }
+                text::udec(out, u64::from(data.get(i).copied().unwrap_or(0)));
+            }
+            put(out, "\")");
+        }
+        AF_INET6 if data.len() >= 24 => {
+            put(out, ", sin6_port=htons(");
+            text::udec(out, u64::from(view.be16(2)));
+            put(out, "), sin6_flowinfo=htonl(");
+            text::udec(out, u64::from(view.u32(4).swap_bytes()));
+            put(out, "), inet_pton(AF_INET6, \"");
+            let bytes = rest
+                .get(6..)
+                .and_then(|r| r.first_chunk::<16>())
+                .copied()
+                .unwrap_or_default();
+            put(out, &Ipv6Addr::from(bytes).to_string());
+            put(out, "\", &sin6_addr)");
+            if data.len() >= 28 {
+                put(out, ", sin6_scope_id=");
+                text::udec(out, u64::from(view.u32(24)));
+            }
+        }
+        AF_NETLINK if data.len() >= 12 => {
+            put(out, ", nl_pid=");
+            text::dec(out, i64::from(view.i32(4)));
+            put(out, ", nl_groups=");
+            text::hex0(out, u64::from(view.u32(8)));
+        }
+        _ if !rest.is_empty() => {
+            put(out, ", sa_data=");
+            text::quoted(out, rest);
+        }
+        _ => {}
+    }
+    out.push(b'}');
+}
+
+fn unix(out: &mut Vec<u8>, path: &[u8]) {
+    put(out, ", sun_path=");
+    match path.split_first() {
+        // The abstract name space: all bytes of the name count.
+        Some((0, name)) if !name.is_empty() => {
+            out.push(b'@');
+            text::quoted(out, name);
+        }
+        _ => {
+            let name = path.split(|byte| *byte == 0).next().unwrap_or_default();
+            text::quoted(out, name);
+        }
+    }
+}
+
+/// Appends an iovec with its pieces; false if it was not captured.
+pub fn iovec(
+    out: &mut Vec<u8>,
+    items: &Captured,
+    index: usize,
+    after: bool,
+    style: &Style,
+) -> bool {
+    let Some(vector) = items.find(tag::IOVEC, index, after) else {
+        return false;
+    };
+    if vector.is_fault() {
+        return false;
+    }
+    out.push(b'[');
+    for (i, entry) in vector.data.chunks_exact(16).enumerate() {
+        if i > 0 {
+            put(out, ", ");
+        }
+        if style.abbreviate && i >= 32 {
+            put(out, "...");
+            break;
+        }
+        let view = View(entry);
+        put(out, "{iov_base=");
+        let piece = u8::try_from(i)
+            .ok()
+            .and_then(|i| items.find_index(tag::PIECE, index, after, i));
+        match piece {
+            Some(piece) if !piece.is_fault() && view.u64(0) != 0 => {
+                buffer(out, piece.data, piece.is_cut(), style);
+            }
+            _ => text::address(out, view.u64(0)),
+        }
+        put(out, ", iov_len=");
+        text::udec(out, view.u64(8));
+        out.push(b'}');
+    }
+    out.push(b']');
+    true
+}
+
+/// Appends a `struct msghdr` with its parts.
+pub fn message(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
+    let items = &context.call.items;
+    let (index, after) = (context.index, context.out);
+    put(out, "{msg_name=");
+    match items.find(tag::NAME, index, after) {
+        Some(name) if !name.is_fault() && !name.data.is_empty() => address(out, name.data),
+        _ => text::address(out, view.u64(0)),
+    }
+    put(out, ", msg_namelen=");
+    text::udec(out, u64::from(view.u32(8)));
+    put(out, ", msg_iov=");
+    if !iovec(out, items, index, after, context.style) {
+        text::address(out, view.u64(16));
+    }
+    put(out, ", msg_iovlen=");
+    text::udec(out, view.u64(24));
+    let control_len = view.u64(40);
+    if control_len != 0 {
+        put(out, ", msg_control=");
+        match items.find(tag::CONTROL, index, after) {
+            Some(control) if !control.is_fault() => ancillary(out, control.data),
+            _ => text::address(out, view.u64(32)),
+        }
+    }
+    put(out, ", msg_controllen=");
+    text::udec(out, control_len);
+    put(out, ", msg_flags=");
+    names::of(Set::MsgFlags).write(out, u64::from(view.u32(48)));
+    out.push(b'}');
+}
+
+/// Control messages: descriptors and credentials by name, others by their length.
+fn ancillary(out: &mut Vec<u8>, mut data: &[u8]) {
+    const HEADER: usize = 16;
+    out.push(b'[');
+    let mut first = true;
+    while data.len() >= HEADER {
+        let view = View(data);
+        let len = view.u64(0) as usize;
+        if !(HEADER..=data.len()).contains(&len) {
+            break;
+        }
+        if !first {
+            put(out, ", ");
+        }
+        first = false;
+        let (level, kind) = (view.u32(8), view.u32(12));
+        put(out, "{cmsg_len=");
+        text::udec(out, len as u64);
+        put(out, ", cmsg_level=");
+        names::of(Set::SockOptLevel).write(out, u64::from(level));
+        put(out, ", cmsg_type=");
+        let body = data.get(HEADER..len).unwrap_or_default();
+        match (level, kind) {
+            (1, 1) => {
+                put(out, "SCM_RIGHTS, cmsg_data=[");
+                for (i, fd) in body.chunks_exact(4).enumerate() {
+                    if i > 0 {
+                        put(out, ", ");
+                    }
+                    text::dec(out, i64::from(View(fd).i32(0)));
+                }
+                out.push(b']');
+            }
+            (1, 2) => {
+                let view = View(body);
+                put(out, "SCM_CREDENTIALS, cmsg_data={pid=");
+                text::dec(out, i64::from(view.i32(0)));
+                put(out, ", uid=");
+                text::udec(out, u64::from(view.u32(4)));
+                put(out, ", gid=");
+                text::udec(out, u64::from(view.u32(8)));
+                out.push(b'}');
+            }
+            _ => text::hex(out, u64::from(kind)),
+        }
+        out.push(b'}');
+        data = data.get(len.next_multiple_of(8)..).unwrap_or_default();
+    }
+    out.push(b']');
+}

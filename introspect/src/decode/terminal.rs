@@ -1,0 +1,214 @@
+//! ioctl requests and the terminal's structures.
+
+use super::{Style, View, names::Names, put, text};
+
+/// Requests by number, in strace's words (where several drivers share a number, all of them).
+static REQUESTS: &[(u32, &str)] = &[
+    (0x5401, "TCGETS"),
+    (0x5402, "SNDCTL_TMR_START or TCSETS"),
+    (0x5403, "SNDCTL_TMR_STOP or TCSETSW"),
+    (0x5404, "SNDCTL_TMR_CONTINUE or TCSETSF"),
+    (0x5405, "TCGETA"),
+    (0x5406, "TCSETA"),
+    (0x5407, "TCSETAW"),
+    (0x5408, "TCSETAF"),
+    (0x5409, "TCSBRK"),
+    (0x540a, "TCXONC"),
+    (0x540b, "TCFLSH"),
+    (0x540c, "TIOCEXCL"),
+    (0x540d, "TIOCNXCL"),
+    (0x540e, "TIOCSCTTY"),
+    (0x540f, "TIOCGPGRP"),
+    (0x5410, "TIOCSPGRP"),
+    (0x5411, "TIOCOUTQ"),
+    (0x5412, "TIOCSTI"),
+    (0x5413, "TIOCGWINSZ"),
+    (0x5414, "TIOCSWINSZ"),
+    (0x5415, "TIOCMGET"),
+    (0x541b, "FIONREAD"),
+    (0x541d, "TIOCCONS"),
+    (0x5421, "FIONBIO"),
+    (0x5422, "TIOCNOTTY"),
+    (0x5423, "TIOCSETD"),
+    (0x5424, "TIOCGETD"),
+    (0x5425, "TCSBRKP"),
+    (0x5429, "TIOCGSID"),
+    (0x802c_542a, "TCGETS2"),
+    (0x402c_542b, "TCSETS2"),
+    (0x402c_542c, "TCSETSW2"),
+    (0x402c_542d, "TCSETSF2"),
+    (0x8004_5430, "TIOCGPTN"),
+    (0x4004_5431, "TIOCSPTLCK"),
+    (0x5441, "TIOCGPTPEER"),
+    (0x5450, "FIONCLEX"),
+    (0x5451, "FIOCLEX"),
+    (0x5452, "FIOASYNC"),
+    (0x5460, "FIOQSIZE"),
+    (0x8008_6601, "FS_IOC_GETFLAGS"),
+    (0x4008_6602, "FS_IOC_SETFLAGS"),
+    (0x4004_9409, "BTRFS_IOC_CLONE or FICLONE"),
+    (0x8905, "SIOCATMARK"),
+    (0x8910, "SIOCGIFNAME"),
+    (0x8912, "SIOCGIFCONF"),
+    (0x8913, "SIOCGIFFLAGS"),
+    (0x8914, "SIOCSIFFLAGS"),
+    (0x8915, "SIOCGIFADDR"),
+    (0x8919, "SIOCGIFBRDADDR"),
+    (0x891b, "SIOCGIFNETMASK"),
+    (0x8921, "SIOCGIFMTU"),
+    (0x8927, "SIOCGIFHWADDR"),
+    (0x8933, "SIOCGIFINDEX"),
+];
+
+/// Appends an ioctl request.
+pub fn request(out: &mut Vec<u8>, request: u32) {
+    if let Some((_, name)) = REQUESTS.iter().find(|(value, _)| *value == request) {
+        return put(out, name);
+    }
+    let direction = match request >> 30 {
+        0 => "_IOC_NONE",
+        1 => "_IOC_WRITE",
+        2 => "_IOC_READ",
+        _ => "_IOC_READ|_IOC_WRITE",
+    };
+    put(out, "_IOC(");
+    put(out, direction);
+    for value in [request >> 8 & 0xff, request & 0xff, request >> 16 & 0x3fff] {
+        put(out, ", ");
+        text::hex(out, u64::from(value));
+    }
+    out.push(b')');
+}
+
+/// Appends a `struct termios`.
+pub fn termios(out: &mut Vec<u8>, view: View<'_>, style: &Style) {
+    put(out, "{c_iflag=");
+    flags(out, &INPUT, view.u32(0));
+    put(out, ", c_oflag=");
+    let oflag = view.u32(4);
+    for (shift, width, label) in [
+        (8, 1, "NL"),
+        (9, 2, "|CR"),
+        (11, 2, "|TAB"),
+        (13, 1, "|BS"),
+        (14, 1, "|VT"),
+        (15, 1, "|FF"),
+    ] {
+        put(out, label);
+        text::udec(out, u64::from(oflag >> shift & ((1 << width) - 1)));
+    }
+    if oflag & 0xff != 0 {
+        out.push(b'|');
+        OUTPUT.write(out, u64::from(oflag & 0xff));
+    }
+    put(out, ", c_cflag=");
+    control(out, view.u32(8));
+    put(out, ", c_lflag=");
+    flags(out, &LOCAL, view.u32(12));
+    if style.abbreviate {
+        return put(out, ", ...}");
+    }
+    put(out, ", c_line=");
+    text::udec(out, u64::from(view.0.get(16).copied().unwrap_or(0)));
+    put(out, ", c_cc=");
+    text::quoted_hex(out, view.0.get(17..36).unwrap_or_default());
+    out.push(b'}');
+}
+
+fn flags(out: &mut Vec<u8>, names: &Names, value: u32) {
+    if value != 0 {
+        names.write(out, u64::from(value));
+    }
+}
+
+fn control(out: &mut Vec<u8>, cflag: u32) {
+    const CBAUD: u32 = 0o10017;
+    let low = [
+        "B0", "B50", "B75", "B110", "B134", "B150", "B200", "B300", "B600", "B1200", "B1800",
+        "B2400", "B4800", "B9600", "B19200", "B38400",
+    ];
+    let high = [
+        "BOTHER", "B57600", "B115200", "B230400", "B460800", "B500000", "B576000", "B921600",
+        "B1000000", "B1152000", "B1500000", "B2000000", "B2500000", "B3000000", "B3500000",
+        "B4000000",
+    ];
+    let table = if cflag & 0o10000 == 0 { low } else { high };
+    put(out, table[(cflag & 0o17) as usize]);
+    let sizes = ["|CS5", "|CS6", "|CS7", "|CS8"];
+    put(out, sizes[(cflag >> 4 & 3) as usize]);
+    let rest = cflag & !CBAUD & !0o60;
+    if rest != 0 {
+        out.push(b'|');
+        CONTROL.write(out, u64::from(rest));
+    }
+}
+
+const fn flag_names(bits: &'static [(u64, &'static str)]) -> Names {
+    Names {
+        field: 0,
+        values: &[],
+        bits,
+        unknown: "",
+        zero: "0",
+        unknown_bits: "",
+    }
+}
+
+static INPUT: Names = flag_names(&[
+    (0o1, "IGNBRK"),
+    (0o2, "BRKINT"),
+    (0o4, "IGNPAR"),
+    (0o10, "PARMRK"),
+    (0o20, "INPCK"),
+    (0o40, "ISTRIP"),
+    (0o100, "INLCR"),
+    (0o200, "IGNCR"),
+    (0o400, "ICRNL"),
+    (0o1000, "IUCLC"),
+    (0o2000, "IXON"),
+    (0o4000, "IXANY"),
+    (0o10000, "IXOFF"),
+    (0o20000, "IMAXBEL"),
+    (0o40000, "IUTF8"),
+]);
+
+static OUTPUT: Names = flag_names(&[
+    (0o1, "OPOST"),
+    (0o2, "OLCUC"),
+    (0o4, "ONLCR"),
+    (0o10, "OCRNL"),
+    (0o20, "ONOCR"),
+    (0o40, "ONLRET"),
+    (0o100, "OFILL"),
+    (0o200, "OFDEL"),
+]);
+
+static CONTROL: Names = flag_names(&[
+    (0o100, "CSTOPB"),
+    (0o200, "CREAD"),
+    (0o400, "PARENB"),
+    (0o1000, "PARODD"),
+    (0o2000, "HUPCL"),
+    (0o4000, "CLOCAL"),
+    (0o10000000000, "CMSPAR"),
+    (0o20000000000, "CRTSCTS"),
+]);
+
+static LOCAL: Names = flag_names(&[
+    (0o1, "ISIG"),
+    (0o2, "ICANON"),
+    (0o4, "XCASE"),
+    (0o10, "ECHO"),
+    (0o20, "ECHOE"),
+    (0o40, "ECHOK"),
+    (0o100, "ECHONL"),
+    (0o200, "NOFLSH"),
+    (0o400, "TOSTOP"),
+    (0o100000, "IEXTEN"),
+    (0o1000, "ECHOCTL"),
+    (0o2000, "ECHOPRT"),
+    (0o4000, "ECHOKE"),
+    (0o10000, "FLUSHO"),
+    (0o40000, "PENDIN"),
+    (0o200000, "EXTPROC"),
+]);

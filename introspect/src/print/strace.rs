@@ -1,0 +1,391 @@
+//! strace's text, as strace 6.1 prints it.
+//!
+//! A call that blocks is printed up to what is known; its line stays open, and ends with `<unfinished ...>` only if another
+//! thread has something to say meanwhile, as strace does.
+
+use super::{Options, PidPrefix, Sink, Timestamps};
+use crate::{
+    decode::{args, put, ret, signals, text},
+    event::{Event, EventKind, ExitEvent, Phase, SyscallEvent},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    io::{self, Write},
+};
+use vitrine_abi::{event::SignalBody, nr, syscall::ArgKind};
+
+/// Column at which results stand.
+const RESULT_COLUMN: usize = 40;
+/// The buffer is written out beyond this size.
+const BUFFER: usize = 64 << 10;
+/// Most threads that are counted.
+const MAX_THREADS: usize = 1 << 16;
+
+/// A sink that prints strace's text.
+pub struct StraceSink {
+    writer: Box<dyn Write + Send>,
+    options: Options,
+    out: Vec<u8>,
+    /// Where in `out` the current line starts; what of it was written out already.
+    line_start: usize,
+    line_written: usize,
+    /// The thread whose line is open.
+    open: Option<i32>,
+    /// Calls that were begun: how many arguments are printed.
+    begun: HashMap<i32, usize>,
+    live: HashSet<i32>,
+    last_ns: Option<u64>,
+}
+
+impl StraceSink {
+    /// Prints to `writer`.
+    pub fn new(options: Options, writer: Box<dyn Write + Send>) -> StraceSink {
+        StraceSink {
+            writer,
+            options,
+            out: Vec::with_capacity(BUFFER + 4096),
+            line_start: 0,
+            line_written: 0,
+            open: None,
+            begun: HashMap::new(),
+            live: HashSet::new(),
+            last_ns: None,
+        }
+    }
+
+    fn syscall(&mut self, event: &Event, call: &SyscallEvent) {
+        match call.phase {
+            Phase::Complete => {
+                self.leader(event);
+                self.name(call);
+                self.arguments(call, 0, usize::MAX);
+                self.result(call);
+            }
+            Phase::Enter => {
+                self.leader(event);
+                self.name(call);
+                if call.call.is_some_and(|row| row.never_returns()) {
+                    self.arguments(call, 0, usize::MAX);
+                    return self.result(call);
+                }
+                let printed = known_at_entry(call);
+                self.arguments(call, 0, printed);
+                if printed > 0 && visible(call, printed) {
+                    put(&mut self.out, ", ");
+                }
+                if self.begun.len() >= MAX_THREADS {
+                    self.begun.clear();
+                }
+                self.begun.insert(event.tid, printed);
+                self.open = Some(event.tid);
+            }
+            Phase::Exit => {
+                let printed = self.begun.remove(&event.tid).unwrap_or(0);
+                self.resume(event, call.name());
+                self.arguments(call, printed, usize::MAX);
+                self.result(call);
+            }
+        }
+    }
+
+    /// Goes on with the line of a call that was begun, on its own line if that is still open.
+    fn resume(&mut self, event: &Event, name: impl std::fmt::Display) {
+        if self.open == Some(event.tid) {
+            self.open = None;
+            return;
+        }
+        self.leader(event);
+        let _ = write!(self.out, "<... {name} resumed>");
+    }
+
+    fn name(&mut self, call: &SyscallEvent) {
+        match call.call {
+            Some(row) => put(&mut self.out, row.name),
+            None => {
+                let _ = write!(self.out, "{}", call.name());
+            }
+        }
+        self.out.push(b'(');
+    }
+
+    /// Prints arguments `from..to` (those that the call looks at).
+    fn arguments(&mut self, call: &SyscallEvent, from: usize, to: usize) {
+        let style = &self.options.style;
+        let out = &mut self.out;
+        match call.nr as usize {
+            nr::CLONE => return clone_arguments(out, call, from, to),
+            nr::RT_SIGRETURN if from == 0 => {
+                if let Some(set) = call.items.find(vitrine_abi::event::tag::STRUCT, 0, false) {
+                    put(out, "{mask=");
+                    signals::set(out, crate::decode::View(set.data).u64(0));
+                    out.push(b'}');
+                }
+                return;
+            }
+            _ => {}
+        }
+        let mut first = from == 0 || from == known_at_entry(call) && visible(call, from);
+        for index in from..to.min(argument_count(call)) {
+            if !visible(call, index) {
+                continue;
+            }
+            if !first {
+                put(out, ", ");
+            }
+            first = false;
+            args::write(out, call, index, style);
+        }
+    }
+
+    fn result(&mut self, call: &SyscallEvent) {
+        put(&mut self.out, ") ");
+        self.pad();
+        put(&mut self.out, "= ");
+        ret::write(&mut self.out, call, &self.options.style);
+        if self.options.durations && call.ret.is_some() {
+            put(&mut self.out, " <");
+            text::udec(&mut self.out, call.duration_ns / 1_000_000_000);
+            self.out.push(b'.');
+            text::padded(&mut self.out, call.duration_ns / 1000 % 1_000_000, 6);
+            self.out.push(b'>');
+        }
+        self.end_line();
+    }
+
+    /// Fills up with blanks to the result's column.
+    fn pad(&mut self) {
+        let column = self.line_written + (self.out.len() - self.line_start);
+        for _ in column..RESULT_COLUMN {
+            self.out.push(b' ');
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.out.push(b'\n');
+        self.line_start = self.out.len();
+        self.line_written = 0;
+    }
+
+    /// Begins a line: ends an open one, prints process id and time.
+    fn leader(&mut self, event: &Event) {
+        if self.open.take().is_some() {
+            put(&mut self.out, " <unfinished ...>");
+            self.end_line();
+        }
+        match self.options.pid_prefix {
+            PidPrefix::Always => {
+                let _ = write!(self.out, "{:<5} ", event.tid);
+            }
+            PidPrefix::Several if self.live.len() > 1 => {
+                let _ = write!(self.out, "[pid {:5}] ", event.tid);
+            }
+            _ => {}
+        }
+        self.timestamp(event);
+    }
+
+    fn timestamp(&mut self, event: &Event) {
+        let out = &mut self.out;
+        let seconds = event.wall_ns / 1_000_000_000;
+        let micros = event.wall_ns / 1000 % 1_000_000;
+        match self.options.timestamps {
+            Timestamps::None => {}
+            Timestamps::Seconds | Timestamps::Micros => {
+                let local = seconds.saturating_add_signed(i64::from(self.options.utc_offset));
+                text::clock(out, local % 86_400);
+                if self.options.timestamps == Timestamps::Micros {
+                    out.push(b'.');
+                    text::padded(out, micros, 6);
+                }
+                out.push(b' ');
+            }
+            Timestamps::Epoch => {
+                text::udec(out, seconds);
+                out.push(b'.');
+                text::padded(out, micros, 6);
+                out.push(b' ');
+            }
+            Timestamps::Relative => {
+                let since = event
+                    .time_ns
+                    .saturating_sub(self.last_ns.unwrap_or(event.time_ns));
+                self.last_ns = Some(event.time_ns);
+                let _ = write!(
+                    out,
+                    "{:6}.{:06} ",
+                    since / 1_000_000_000,
+                    since / 1000 % 1_000_000
+                );
+            }
+        }
+    }
+
+    fn signal(&mut self, event: &Event, body: &SignalBody) {
+        self.leader(event);
+        put(&mut self.out, "--- ");
+        signals::name(&mut self.out, body.signo);
+        self.out.push(b' ');
+        signals::info(&mut self.out, &signal_info(body));
+        put(&mut self.out, " ---");
+        self.end_line();
+    }
+
+    fn exit(&mut self, event: &Event, exit: &ExitEvent) {
+        let status = exit.body.status;
+        if self.begun.remove(&event.tid).is_some() {
+            // Killed inside a call.
+            let call = vitrine_abi::syscall::get(exit.in_call.unwrap_or(u64::MAX));
+            self.resume(event, call.map_or("?", |row| row.name));
+            put(&mut self.out, " <unfinished ...>");
+            put(&mut self.out, ") ");
+            self.pad();
+            put(&mut self.out, "= ?");
+            self.end_line();
+        }
+        self.leader(event);
+        put(&mut self.out, "+++ ");
+        if status & 0x7f == 0 {
+            put(&mut self.out, "exited with ");
+            text::dec(&mut self.out, i64::from(status >> 8 & 0xff));
+        } else {
+            put(&mut self.out, "killed by ");
+            signals::name(&mut self.out, status & 0x7f);
+            if status & 0x80 != 0 {
+                put(&mut self.out, " (core dumped)");
+            }
+        }
+        put(&mut self.out, " +++");
+        self.end_line();
+        self.live.remove(&event.tid);
+    }
+
+    fn note(&mut self, event: &Event, text: std::fmt::Arguments<'_>) {
+        self.leader(event);
+        let _ = write!(self.out, "+++ {text} +++");
+        self.end_line();
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        self.line_written += self.out.len() - self.line_start;
+        self.line_start = 0;
+        let result = self.writer.write_all(&self.out);
+        self.out.clear();
+        result
+    }
+}
+
+impl Sink for StraceSink {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        if event.tid != 0 && self.live.len() < MAX_THREADS {
+            self.live.insert(event.tid);
+        }
+        match &event.kind {
+            EventKind::Syscall(call) => self.syscall(event, call),
+            EventKind::Signal(body) => self.signal(event, body),
+            EventKind::Exit(exit) => self.exit(event, exit),
+            EventKind::Fork { child_tid, .. } => {
+                self.live.insert(*child_tid);
+            }
+            EventKind::Drops { count, .. } => {
+                self.begun.clear();
+                self.note(event, format_args!("{count} events lost"));
+            }
+            EventKind::Corrupt(why) => self.note(event, format_args!("corrupt: {why}")),
+            EventKind::Internal
+            | EventKind::Exec(_)
+            | EventKind::Unimplemented { .. }
+            | EventKind::Comm => {}
+        }
+        if self.out.len() >= BUFFER {
+            self.write_out()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.out.is_empty() {
+            self.write_out()?;
+        }
+        self.writer.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.open.take().is_some() {
+            put(&mut self.out, " <unfinished ...>");
+            self.end_line();
+        }
+        self.flush()
+    }
+}
+
+/// A signal record's fields.
+pub(crate) fn signal_info(body: &SignalBody) -> signals::Info {
+    signals::Info {
+        signo: body.signo,
+        code: body.code,
+        errno: body.errno,
+        pid: body.pid,
+        uid: body.uid,
+        status: body.status,
+        addr: body.addr,
+        value: body.value,
+        utime: body.utime,
+        stime: body.stime,
+    }
+}
+
+fn argument_count(call: &SyscallEvent) -> usize {
+    call.call.map_or(6, |row| row.args.len())
+}
+
+fn visible(call: &SyscallEvent, index: usize) -> bool {
+    match call.call {
+        Some(row) => index < row.args.len() && row.kind(&call.args, index) != ArgKind::Unused,
+        None => index < 6,
+    }
+}
+
+/// How many arguments are known before the call has run: all up to the first one that it fills in.
+fn known_at_entry(call: &SyscallEvent) -> usize {
+    let count = argument_count(call);
+    (0..count)
+        .find(|index| args::is_out(call, *index))
+        .unwrap_or(count)
+}
+
+/// clone's arguments in strace's order, with its names.
+fn clone_arguments(out: &mut Vec<u8>, call: &SyscallEvent, from: usize, to: usize) {
+    const CLONE_PARENT_SETTID: u64 = 0x0010_0000;
+    const CLONE_SETTLS: u64 = 0x0008_0000;
+    const CLONE_CHILD: u64 = 0x0120_0000;
+    let flags = call.args[0];
+    if from == 0 {
+        put(out, "child_stack=");
+        text::address(out, call.args[1]);
+        put(out, ", flags=");
+        args::write(out, call, 0, &crate::decode::Style::default());
+    }
+    if to != usize::MAX {
+        return;
+    }
+    if flags & CLONE_PARENT_SETTID != 0 {
+        put(out, ", parent_tid=");
+        match call.ret.filter(|_| call.succeeded()) {
+            // What the kernel stored is what it returned.
+            Some(child) => {
+                out.push(b'[');
+                text::dec(out, child);
+                out.push(b']');
+            }
+            None => text::address(out, call.args[2]),
+        }
+    }
+    if flags & CLONE_SETTLS != 0 {
+        put(out, ", tls=");
+        text::address(out, call.args[4]);
+    }
+    if flags & CLONE_CHILD != 0 {
+        put(out, ", child_tidptr=");
+        text::address(out, call.args[3]);
+    }
+}
