@@ -6,6 +6,7 @@ use crate::{
     mm::user,
     sched,
     task::{Credentials, Task, credentials::*},
+    trace,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
@@ -136,6 +137,7 @@ fn set_name(task: &Arc<Task>, addr: u64) -> Result<(), Errno> {
         Err(error) => return Err(error),
     };
     task.set_comm(&name);
+    trace::comm_changed(task);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::{
     mm::user,
     sched,
     sync::{Interruptible, Mutex, WaitQueue},
-    time,
+    time, trace,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -166,6 +166,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
         adopt(&caller, &child_process, request.has(CLONE_PARENT));
     }
     table::add(&child);
+    trace::process_forked(&caller, &child, request.flags);
     sched::start(child);
     if let Some(done) = vfork_done {
         done.wait();

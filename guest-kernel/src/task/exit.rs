@@ -4,7 +4,7 @@
 //! does its work in a call of its own first.
 
 use super::{Process, Task, Zombie, hooks, session, table, usage};
-use crate::{hostcall, mm::space::AddressSpace, sched, signal, sync::Mutex};
+use crate::{hostcall, mm::space::AddressSpace, sched, signal, sync::Mutex, trace};
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{CLD_DUMPED, CLD_EXITED, CLD_KILLED, SIGCHLD, SIGKILL};
@@ -61,6 +61,8 @@ fn end_task(status: u32) {
     task.dying.store(true, Ordering::Relaxed);
     *task.rseq.lock() = Default::default();
     let used = usage::of_task(&task);
+    let is_last = task.process.threads.lock().len() == 1;
+    trace::exited(&task, final_status(&task, status, is_last), is_last);
     release_memory(&task);
     let files = task.files.lock().take();
     drop(files);
@@ -71,13 +73,22 @@ fn end_task(status: u32) {
     process.usage.lock().add(&used);
     signal_children_of_thread(&task, &process);
     if table::remove_task(&task) {
-        let final_status = process.stop.lock().group_exit;
-        let final_status =
-            final_status.unwrap_or_else(|| process.leader_status.load(Ordering::Relaxed));
-        end_process(&task, &process, final_status);
+        end_process(&task, &process, final_status(&task, status, true));
     } else {
         process.thread_event.wake_all();
     }
+}
+
+/// What is reported of a task that ends with `status`: of the last one, the status of its process.
+fn final_status(task: &Task, status: u32, is_last: bool) -> u32 {
+    if !is_last {
+        return status;
+    }
+    let decided = task.process.stop.lock().group_exit;
+    decided.unwrap_or_else(|| match task.is_leader() {
+        true => status,
+        false => task.process.leader_status.load(Ordering::Relaxed),
+    })
 }
 
 /// The address space that was let go of last. The processor may still run on its page tables; once the next one is let go of (which is the
