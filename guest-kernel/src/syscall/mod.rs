@@ -5,6 +5,7 @@
 
 mod attr;
 mod copy;
+mod credentials;
 mod dir;
 mod epoll;
 mod eventfd;
@@ -23,8 +24,10 @@ mod open;
 mod pidfd;
 mod pipe;
 mod poll;
+mod prctl;
 mod process;
 mod rw;
+mod scheduling;
 mod select;
 mod session;
 mod signal;
@@ -136,6 +139,7 @@ static TABLE: Table = {
     let mut t = Table([None; nr::TABLE_LEN]);
     attr::add(&mut t);
     copy::add(&mut t);
+    credentials::add(&mut t);
     dir::add(&mut t);
     epoll::add(&mut t);
     eventfd::add(&mut t);
@@ -154,8 +158,10 @@ static TABLE: Table = {
     pidfd::add(&mut t);
     pipe::add(&mut t);
     poll::add(&mut t);
+    prctl::add(&mut t);
     process::add(&mut t);
     rw::add(&mut t);
+    scheduling::add(&mut t);
     select::add(&mut t);
     session::add(&mut t);
     signal::add(&mut t);

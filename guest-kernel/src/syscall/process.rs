@@ -3,7 +3,7 @@
 use super::Table;
 use crate::{
     Errno, SysResult,
-    arch::TrapFrame,
+    arch::{self, TrapFrame},
     call,
     mm::user,
     sched,
@@ -331,7 +331,7 @@ pub fn set_tid_address(addr: u64) -> SysResult {
     Ok(task.tid as usize)
 }
 
-/// arch_prctl(2): segment bases. Shadow stacks, tagging and CPUID faulting aren't offered: `EINVAL`, or `ENODEV` as Linux says it for CPUID.
+/// arch_prctl(2): segment bases and extended state. Shadow stacks, tagging and CPUID faulting aren't offered: `EINVAL`, or `ENODEV` as Linux says it for CPUID.
 pub fn arch_prctl(code: u32, addr: u64) -> SysResult {
     const SET_GS: u32 = 0x1001;
     const SET_FS: u32 = 0x1002;
@@ -339,6 +339,8 @@ pub fn arch_prctl(code: u32, addr: u64) -> SysResult {
     const GET_GS: u32 = 0x1004;
     const GET_CPUID: u32 = 0x1011;
     const SET_CPUID: u32 = 0x1012;
+    const GET_EXTENDED: u32 = 0x1021;
+    const GET_EXTENDED_PERMITTED: u32 = 0x1022;
     let task = sched::current();
     let thread = &task.thread;
     match code {
@@ -347,6 +349,7 @@ pub fn arch_prctl(code: u32, addr: u64) -> SysResult {
         SET_FS => thread.set_fs_base(addr),
         GET_FS => user::write(addr, &thread.fs_base())?,
         GET_GS => user::write(addr, &thread.gs_base())?,
+        GET_EXTENDED | GET_EXTENDED_PERMITTED => user::write(addr, &arch::xcr0())?,
         GET_CPUID => return Ok(1),
         SET_CPUID => return Err(Errno::ENODEV),
         _ => return Err(Errno::EINVAL),
@@ -473,10 +476,10 @@ pub fn unshare(flags: u64) -> SysResult {
     Ok(0)
 }
 
-/// setns(2): there are no namespaces.
+/// setns(2): there are no namespaces that a descriptor could refer to.
 pub fn setns(fd: i32, _kind: u32) -> SysResult {
     sched::current().files()?.get(fd)?;
-    Err(Errno::EPERM)
+    Err(Errno::EINVAL)
 }
 
 /// ptrace(2): not offered; who watches does so from outside.

@@ -7,7 +7,7 @@ use crate::{
     mm::user,
     sched,
     sync::{Interruptible, Mutex, WaitQueue},
-    time,
+    time, trace,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -166,6 +166,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
         adopt(&caller, &child_process, request.has(CLONE_PARENT));
     }
     table::add(&child);
+    trace::process_forked(&caller, &child, request.flags);
     sched::start(child);
     if let Some(done) = vfork_done {
         done.wait();
@@ -234,12 +235,16 @@ fn new_process(caller: &Task, pid: i32, request: &Request) -> Arc<Process> {
 
 /// Hangs a new process into the tree: under the caller, or (CLONE_PARENT) beside it.
 fn adopt(caller: &Task, child: &Arc<Process>, beside: bool) {
-    let sibling_of = beside.then(|| caller.process.parent()).flatten();
-    if let Some(parent) = &sibling_of {
-        *child.parent.lock() = Arc::downgrade(parent);
+    let parent = if beside {
         let creator = caller.process.creator_tid.load(Ordering::Relaxed);
         child.creator_tid.store(creator, Ordering::Relaxed);
+        let parent = caller.process.parent.lock().clone();
+        *child.parent.lock() = parent.clone();
+        parent.upgrade()
+    } else {
+        Some(caller.process.clone())
+    };
+    if let Some(parent) = parent {
+        parent.children.lock().push(child.clone());
     }
-    let parent = sibling_of.as_ref().unwrap_or(&caller.process);
-    parent.children.lock().push(child.clone());
 }

@@ -4,7 +4,7 @@
 //! does its work in a call of its own first.
 
 use super::{Process, Task, Zombie, hooks, session, table, usage};
-use crate::{hostcall, mm::space::AddressSpace, sched, signal, sync::Mutex};
+use crate::{hostcall, mm::space::AddressSpace, sched, signal, sync::Mutex, trace};
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{CLD_DUMPED, CLD_EXITED, CLD_KILLED, SIGCHLD, SIGKILL};
@@ -61,6 +61,8 @@ fn end_task(status: u32) {
     task.dying.store(true, Ordering::Relaxed);
     *task.rseq.lock() = Default::default();
     let used = usage::of_task(&task);
+    let is_last = task.process.threads.lock().len() == 1;
+    trace::exited(&task, final_status(&task, status, is_last), is_last);
     release_memory(&task);
     let files = task.files.lock().take();
     drop(files);
@@ -71,13 +73,22 @@ fn end_task(status: u32) {
     process.usage.lock().add(&used);
     signal_children_of_thread(&task, &process);
     if table::remove_task(&task) {
-        let final_status = process.stop.lock().group_exit;
-        let final_status =
-            final_status.unwrap_or_else(|| process.leader_status.load(Ordering::Relaxed));
-        end_process(&task, &process, final_status);
+        end_process(&task, &process, final_status(&task, status, true));
     } else {
         process.thread_event.wake_all();
     }
+}
+
+/// What is reported of a task that ends with `status`: of the last one, the status of its process.
+fn final_status(task: &Task, status: u32, is_last: bool) -> u32 {
+    if !is_last {
+        return status;
+    }
+    let decided = task.process.stop.lock().group_exit;
+    decided.unwrap_or_else(|| match task.is_leader() {
+        true => status,
+        false => task.process.leader_status.load(Ordering::Relaxed),
+    })
 }
 
 /// The address space that was let go of last. The processor may still run on its page tables; once the next one is let go of (which is the
@@ -151,49 +162,57 @@ fn end_process(task: &Task, process: &Arc<Process>, status: u32) {
     *process.arguments.lock() = Default::default();
     give_children_away(process);
     process.exit_event.wake_all();
-    if let Some(parent) = process.parent() {
+    let parent = process.parent.lock().upgrade();
+    if let Some(parent) = parent {
         session::check_orphaned(&parent, process, process);
-        notify_of_end(&parent, process, status);
     }
+    notify_of_end(process, status);
 }
 
-/// The process that takes over the children of `process`: its nearest ancestor that is a subreaper, else pid 1.
+/// The process that takes over the children of `process`: its nearest ancestor that is a subreaper. Without one they have no parent: on a
+/// real machine they'd be init's, and pid 1 is the workload, which must not find children that it doesn't know.
 fn reaper_of(process: &Process) -> Option<Arc<Process>> {
-    let mut ancestor = process.parent();
+    let mut ancestor = process.parent.lock().upgrade();
     while let Some(candidate) = ancestor {
-        if candidate.pid == 1
-            || candidate.subreaper.load(Ordering::Relaxed) && !candidate.is_zombie()
-        {
+        if candidate.subreaper.load(Ordering::Relaxed) && !candidate.is_zombie() {
             return Some(candidate);
         }
-        ancestor = candidate.parent();
+        ancestor = candidate.parent.lock().upgrade();
     }
     None
 }
 
 fn give_children_away(process: &Arc<Process>) {
     let orphans = core::mem::take(&mut *process.children.lock());
-    let Some(reaper) = reaper_of(process).filter(|_| !orphans.is_empty()) else {
+    if orphans.is_empty() {
         return;
-    };
-    let reaper_tid = reaper.representative().map_or(reaper.pid, |task| task.tid);
+    }
+    let reaper = reaper_of(process);
+    let parent = reaper.as_ref().map(Arc::downgrade).unwrap_or_default();
+    let creator = reaper.as_ref().map(|reaper| reaper.representative());
+    let creator_tid = creator.flatten().map_or(0, |task| task.tid);
     for orphan in orphans {
-        *orphan.parent.lock() = Arc::downgrade(&reaper);
-        orphan.creator_tid.store(reaper_tid, Ordering::Relaxed);
-        reaper.children.lock().push(orphan.clone());
+        *orphan.parent.lock() = parent.clone();
+        orphan.creator_tid.store(creator_tid, Ordering::Relaxed);
+        orphan.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
+        if let Some(reaper) = &reaper {
+            reaper.children.lock().push(orphan.clone());
+        }
         let ended = orphan.zombie.lock().map(|zombie| zombie.status);
         if let Some(status) = ended {
-            orphan.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
-            notify_of_end(&reaper, &orphan, status);
-        } else if orphan.exit_signal.load(Ordering::Relaxed) != 0 {
-            orphan.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
+            notify_of_end(&orphan, status);
         }
         session::check_orphaned(process, &orphan, process);
     }
 }
 
-/// Tells the parent that `process` has become a zombie, or forgets it at once if the parent doesn't want to know.
-fn notify_of_end(parent: &Arc<Process>, process: &Arc<Process>, status: u32) {
+/// Tells the parent that `process` has become a zombie, or forgets it at once if there is none or it doesn't want to know.
+fn notify_of_end(process: &Arc<Process>, status: u32) {
+    let Some(parent) = process.parent.lock().upgrade() else {
+        table::remove_process(process);
+        return;
+    };
+    let parent = &parent;
     let signo = process.exit_signal.load(Ordering::Relaxed);
     let is_sigchld = signo == SIGCHLD as i32;
     let (ignored, no_wait) = if is_sigchld {

@@ -1,7 +1,7 @@
 //! Resource limits (getrlimit(2)) and their checks.
 
 use super::{Credentials, Process, table};
-use crate::Errno;
+use crate::{Errno, mm::space::Limits};
 use alloc::sync::Arc;
 use linux_raw_sys::general::{
     CAP_SYS_ADMIN, CAP_SYS_RESOURCE, RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_NPROC,
@@ -50,7 +50,15 @@ pub fn set(
     if new[1] > limit[1] && !privileged {
         return Err(Errno::EPERM);
     }
-    Ok(core::mem::replace(limit, new))
+    let old = core::mem::replace(limit, new);
+    let space_limits = Limits::of(&limits);
+    drop(limits);
+    // Faults look at the space's own copy.
+    let space = process.representative().and_then(|task| task.space().ok());
+    if let Some(space) = space {
+        space.set_limits(space_limits);
+    }
+    Ok(old)
 }
 
 /// Reads a limit; `EINVAL`: no such resource.

@@ -261,7 +261,7 @@ impl Task {
 }
 
 impl Process {
-    /// Its parent: pid 1 if the real one is gone, `None` for pid 1.
+    /// Its parent as getppid(2) shows it: pid 1 if the real one is gone (it need not know of this child), `None` for pid 1.
     pub fn parent(&self) -> Option<Arc<Process>> {
         let parent = self.parent.lock().upgrade();
         parent.or_else(|| if self.pid == 1 { None } else { process(1) })

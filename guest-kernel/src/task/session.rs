@@ -70,14 +70,12 @@ pub fn is_session_leader(process: &Process) -> bool {
 }
 
 /// Whether no member of the group but `leaving` has a parent in another group of the same session: then nobody is there to continue it
-/// once it is stopped. The first process counts as a parent: it is the workload's own shell as often as not.
+/// once it is stopped.
 fn is_orphaned(pgid: i32, leaving: &Process) -> bool {
     !table::group(pgid).iter().any(|member| {
         let counts = !core::ptr::eq(Arc::as_ptr(member), leaving) && !member.is_zombie();
-        counts
-            && member
-                .parent()
-                .is_some_and(|parent| connects(&parent, member))
+        let parent = member.parent.lock().upgrade();
+        counts && parent.is_some_and(|parent| connects(&parent, member))
     })
 }
 

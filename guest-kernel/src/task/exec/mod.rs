@@ -18,7 +18,7 @@ pub use replace::Outcome;
 use crate::{
     Errno,
     arch::TrapFrame,
-    mm::space::AddressSpace,
+    mm::space::{AddressSpace, Limits},
     random, sched, signal,
     task::{Credentials, ExecArguments},
 };
@@ -128,6 +128,7 @@ pub fn execute(
         envp: &envp,
         name: &name,
         randomness: Randomness::new(fixed),
+        limits: Limits::of(&task.process.rlimits.lock()),
     };
     let has_old_program = task.space.lock().is_some();
     match load(&request, credentials, secure) {
@@ -156,11 +157,13 @@ struct LoadRequest<'a> {
     envp: &'a [Arc<[u8]>],
     name: &'a [u8],
     randomness: Randomness,
+    limits: Limits,
 }
 
 fn load(request: &LoadRequest<'_>, credentials: Credentials, secure: bool) -> Result<Image, Errno> {
     let random = &request.randomness;
     let space = AddressSpace::new()?;
+    space.set_limits(request.limits);
     let program = request
         .program
         .load(&space, Placement::At(PIE_BASE + random.pie))?;

@@ -8,6 +8,7 @@ use crate::{
     mm, sched,
     sync::{Interruptible, Mutex, wait_until},
     task::{Task, exit, hooks, table},
+    trace,
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
@@ -54,9 +55,12 @@ pub fn replace(
     change_process(&task, &image, executable);
     task.set_comm(comm);
     if let Some(thread) = new_thread {
-        leave_to(&task, successor(&task, thread, image.space));
+        let successor = successor(&task, thread, image.space);
+        report(&successor);
+        leave_to(&task, successor);
         return Ok(Outcome::Successor);
     }
+    report(&task);
     enter_space(&task, image.space);
     task.thread.set_fs_base(0);
     task.thread.set_gs_base(0);
@@ -111,6 +115,19 @@ fn change_process(task: &Task, image: &Image, executable: Option<Location>) {
     }
     *task.credentials.lock() = Arc::new(image.credentials.clone());
     *task.rseq.lock() = Default::default();
+}
+
+/// Tells those who watch what runs now.
+fn report(task: &Task) {
+    let process = &task.process;
+    let executable = process.executable.lock().clone();
+    let identity = executable
+        .as_ref()
+        .and_then(|file| file.inode.metadata().ok());
+    let (dev, ino) = identity.map_or((0, 0), |metadata| (metadata.dev, metadata.ino));
+    let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path);
+    let cwd = task.fs.lock().cwd.lock().path.clone();
+    trace::exec(task, &path, &process.arguments.lock(), &cwd, dev, ino);
 }
 
 /// Swaps the task's address space for the new one, which is active from then on.

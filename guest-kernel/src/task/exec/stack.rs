@@ -4,6 +4,7 @@ use super::elf::Loaded;
 use crate::{
     Errno, arch,
     mm::space::{AddressSpace, Backing, MapRequest, Prot},
+    signal,
     task::{Credentials, ExecArguments, rseq},
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -17,8 +18,6 @@ const PLATFORM: &[u8] = b"x86_64\0";
 const CLOCK_TICKS: u64 = 100;
 /// AT_HWCAP2: the FSGSBASE instructions may be used.
 const HWCAP2_FSGSBASE: u64 = 1 << 1;
-/// What a signal frame takes beside the extended state.
-const SIGNAL_FRAME: u64 = 1024;
 
 /// What goes onto the stack.
 pub struct Contents<'a> {
@@ -164,6 +163,7 @@ fn auxiliary_vector(
     let program = contents.program;
     let entries = [
         (AT_SYSINFO_EHDR, contents.vdso),
+        (AT_MINSIGSTKSZ, signal::min_stack_size() as u64),
         (AT_HWCAP, arch::cpu_features() as u64),
         (AT_PAGESZ, PAGE_SIZE),
         (AT_CLKTCK, CLOCK_TICKS),
@@ -182,7 +182,6 @@ fn auxiliary_vector(
         (AT_HWCAP2, HWCAP2_FSGSBASE),
         (AT_EXECFN, name),
         (AT_PLATFORM, platform),
-        (AT_MINSIGSTKSZ, arch::xsave_size() as u64 + SIGNAL_FRAME),
         (AT_RSEQ_FEATURE_SIZE, rseq::FEATURE_SIZE),
         (AT_RSEQ_ALIGN, rseq::ALIGN),
         (AT_NULL, 0),
