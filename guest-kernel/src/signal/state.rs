@@ -258,8 +258,11 @@ pub fn arrival_queue(task: &Task) -> Arc<WaitQueue> {
     task.process.signals.arrival.clone()
 }
 
-/// Whether children of `process` leave no zombies: SIGCHLD is ignored, or has SA_NOCLDWAIT.
-pub fn discards_children(process: &Process) -> bool {
-    let action = process.signals.action(super::numbers::SIGCHLD);
-    action.handler == super::action::SIG_IGN || action.flags & super::action::SA_NOCLDWAIT != 0
+/// What a parent wants of its children's ends: whether SIGCHLD is ignored, and whether it asks not to be waited for (SA_NOCLDWAIT).
+pub fn child_signal_policy(parent: &Process) -> (bool, bool) {
+    let action = parent.signals.action(super::numbers::SIGCHLD);
+    (
+        action.handler == super::action::SIG_IGN,
+        action.flags & super::action::SA_NOCLDWAIT != 0,
+    )
 }

@@ -48,11 +48,12 @@ pub fn cancel(id: TimerId) -> bool {
     callback.is_some()
 }
 
-/// Runs all timers whose deadline is at most `now_ns`.
-pub fn run_expired(now_ns: u64) {
+/// Runs all timers whose deadline is at most `now_ns`; whether there were any.
+pub fn run_expired(now_ns: u64) -> bool {
     if EARLIEST.load(Relaxed) > now_ns {
-        return;
+        return false;
     }
+    let mut any = false;
     // What the callbacks add for a time that has passed runs with the next call: a timer that arms itself anew can't hold the kernel here.
     let end = NEXT_NUMBER.load(Relaxed);
     loop {
@@ -66,12 +67,16 @@ pub fn run_expired(now_ns: u64) {
             due.and_then(|id| queue.remove(&id))
         };
         match callback {
-            Some(callback) => callback(),
+            Some(callback) => {
+                callback();
+                any = true;
+            }
             None => break,
         }
     }
     let earliest = first(&QUEUE.lock());
     note(earliest);
+    any
 }
 
 /// The earliest deadline in the queue.
