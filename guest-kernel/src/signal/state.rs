@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     sync::{Mutex, WaitQueue},
-    task::{Process, Task},
+    task::Task,
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -256,13 +256,4 @@ pub fn take_pending(task: &Task, mask: u64) -> Option<super::SigInfo> {
 /// Woken when a signal arrives for the task or its process, blocked or not.
 pub fn arrival_queue(task: &Task) -> Arc<WaitQueue> {
     task.process.signals.arrival.clone()
-}
-
-/// What a parent wants of its children's ends: whether SIGCHLD is ignored, and whether it asks not to be waited for (SA_NOCLDWAIT).
-pub fn child_signal_policy(parent: &Process) -> (bool, bool) {
-    let action = parent.signals.action(super::numbers::SIGCHLD);
-    (
-        action.handler == super::action::SIG_IGN,
-        action.flags & super::action::SA_NOCLDWAIT != 0,
-    )
 }

@@ -6,7 +6,7 @@
 use super::NS_PER_SEC;
 use crate::{Errno, arch, hostcall};
 use spin::Once;
-use vitrine_abi::{boot::BootInfo, vdso::VdsoData};
+use vitrine_abi::vdso::VdsoData;
 
 const SHIFT: u32 = 32;
 /// Host round trips at boot; the tightest one counts.
@@ -41,15 +41,8 @@ struct Sample {
     host: vitrine_abi::hostcall::HostTime,
 }
 
-/// Starts the clocks. If the VMM doesn't know the TSC's frequency it is measured, which takes some milliseconds. A VMM that doesn't tell the time leaves all
-/// clocks at 0.
-pub fn init(boot: &BootInfo) {
-    if let Err(errno) = start(boot.tsc_khz) {
-        crate::error!("the host's clocks can't be read: {errno:?}");
-    }
-}
-
-fn start(tsc_khz: u64) -> Result<(), Errno> {
+/// Starts the clocks. `tsc_khz` is [`vitrine_abi::boot::BootInfo::tsc_khz`]; 0: it is measured, which takes some milliseconds.
+pub fn init(tsc_khz: u64) -> Result<(), Errno> {
     let mut base = sample()?;
     let mut khz = tsc_khz;
     if khz < MIN_KHZ {

@@ -48,12 +48,11 @@ pub fn cancel(id: TimerId) -> bool {
     callback.is_some()
 }
 
-/// Runs all timers whose deadline is at most `now_ns`; whether there were any.
-pub fn run_expired(now_ns: u64) -> bool {
+/// Runs all timers whose deadline is at most `now_ns`.
+pub fn run_expired(now_ns: u64) {
     if EARLIEST.load(Relaxed) > now_ns {
-        return false;
+        return;
     }
-    let mut any = false;
     // What the callbacks add for a time that has passed runs with the next call: a timer that arms itself anew can't hold the kernel here.
     let end = NEXT_NUMBER.load(Relaxed);
     loop {
@@ -67,16 +66,12 @@ pub fn run_expired(now_ns: u64) -> bool {
             due.and_then(|id| queue.remove(&id))
         };
         match callback {
-            Some(callback) => {
-                callback();
-                any = true;
-            }
+            Some(callback) => callback(),
             None => break,
         }
     }
     let earliest = first(&QUEUE.lock());
     note(earliest);
-    any
 }
 
 /// The earliest deadline in the queue.
