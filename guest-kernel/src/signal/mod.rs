@@ -30,8 +30,8 @@ pub use send::{
     Sent, generate, has_work, interrupts, send_to_group, send_to_process, send_to_task, thread_ends,
 };
 pub use state::{
-    ProcessSignals, TaskSignals, arrival_queue, blocked_or_ignored, discards_children,
-    end_temporary_mask, pending_set, set_mask, set_temporary_mask, take_pending,
+    ProcessSignals, TaskSignals, arrival_queue, blocked_or_ignored, end_temporary_mask,
+    pending_set, set_mask, set_temporary_mask, take_pending,
 };
 pub use stop::{is_orphaned, is_stopped};
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     sync::{Mutex, WaitQueue},
-    task::{Process, Task},
+    task::Task,
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -256,10 +256,4 @@ pub fn take_pending(task: &Task, mask: u64) -> Option<super::SigInfo> {
 /// Woken when a signal arrives for the task or its process, blocked or not.
 pub fn arrival_queue(task: &Task) -> Arc<WaitQueue> {
     task.process.signals.arrival.clone()
-}
-
-/// Whether children of `process` leave no zombies: SIGCHLD is ignored, or has SA_NOCLDWAIT.
-pub fn discards_children(process: &Process) -> bool {
-    let action = process.signals.action(super::numbers::SIGCHLD);
-    action.handler == super::action::SIG_IGN || action.flags & super::action::SA_NOCLDWAIT != 0
 }

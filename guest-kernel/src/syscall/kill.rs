@@ -146,9 +146,9 @@ pub fn tgkill(tgid: i32, tid: i32, signo: u32) -> SysResult {
     send_to_task(&thread(tgid, tid)?, thread_info(signo))
 }
 
-/// Programs may not pretend to be the kernel or kill(2), except to themselves.
+/// Programs may not pretend to be the kernel or kill(2), except a thread to itself.
 fn check_code(info: &SigInfo, target: i32) -> Result<(), Errno> {
-    let is_own = sched::current().process.pid == target;
+    let is_own = sched::current().tid == target;
     if (info.code >= 0 || info.code == SI_TKILL) && !is_own {
         return Err(Errno::EPERM);
     }
@@ -168,6 +168,6 @@ pub fn rt_tgsigqueueinfo(tgid: i32, tid: i32, signo: u32, info: u64) -> SysResul
     if tid <= 0 || tgid <= 0 {
         return Err(Errno::EINVAL);
     }
-    check_code(&info, tgid)?;
+    check_code(&info, tid)?;
     send_to_task(&thread(tgid, tid)?, info)
 }

@@ -43,7 +43,6 @@ fn which(raw: i32) -> Result<Which, Errno> {
     })
 }
 
-/// Microseconds are rounded up, so that what is armed doesn't read as disarmed.
 fn itimerval((left, interval): (u64, u64)) -> ItimerVal {
     ItimerVal {
         interval: Timeval::from_ns(interval),
