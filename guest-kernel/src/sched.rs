@@ -57,6 +57,11 @@ impl SchedState {
         self.state.load(Relaxed) == BLOCKED
     }
 
+    /// Switches away from it: by itself, and pre-empted.
+    pub fn switches(&self) -> (u64, u64) {
+        (self.voluntary_switches.load(Relaxed), self.involuntary_switches.load(Relaxed))
+    }
+
     /// Nanoseconds on the vCPU, the current stretch included.
     pub fn total_run_ns(&self, running: bool) -> u64 {
         let now = if running {
@@ -80,6 +85,19 @@ impl SchedState {
         }
         u64::try_from(scaled).unwrap_or(u64::MAX).max(1)
     }
+}
+
+/// Switches from one task to another since boot.
+static SWITCHES: AtomicU64 = AtomicU64::new(0);
+
+/// Switches from one task to another since boot.
+pub fn switches() -> u64 {
+    SWITCHES.load(Relaxed)
+}
+
+/// Whether a task runs or waits for the vCPU.
+pub fn is_runnable(task: &Task) -> bool {
+    task.sched.state.load(Relaxed) == RUNNABLE
 }
 
 struct Queue {
@@ -270,6 +288,7 @@ fn run(task: &Arc<Task>, next: Arc<Task>) {
     if Arc::ptr_eq(task, &next) {
         return;
     }
+    SWITCHES.fetch_add(1, Relaxed);
     trace::on_block(task);
     time::cpu::switch_out(task, now);
     time::cpu::switch_in(&next, now);

@@ -54,6 +54,23 @@ impl fmt::Display for Corrupt {
     }
 }
 
+/// How many bytes at the front of `bytes` are whole records. Bytes that can't begin a record end the count, unless they come first: then all of
+/// `bytes` is claimed, for [`Records`] to report as corrupt.
+pub fn whole_records(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(len) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
+        let len = u32::from_le_bytes(*len) as usize;
+        if len < PAD_HEAD || !len.is_multiple_of(8) {
+            return if at == 0 { bytes.len() } else { at };
+        }
+        match at.checked_add(len) {
+            Some(end) if end <= bytes.len() => at = end,
+            _ => break,
+        }
+    }
+    at
+}
+
 /// Iterates over the records in a chunk of whole records.
 pub struct Records<'a> {
     rest: &'a [u8],

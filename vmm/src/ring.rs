@@ -227,23 +227,6 @@ impl Consumer {
     }
 }
 
-/// Counts records' bytes, for runs that nobody watches.
-#[derive(Debug, Default)]
-pub struct CountingSink {
-    bytes: u64,
-}
-
-impl Sink for CountingSink {
-    fn records(&mut self, bytes: &[u8]) -> usize {
-        self.bytes += bytes.len() as u64;
-        bytes.len()
-    }
-
-    fn finish(&mut self, dropped: u64, corrupt: u64) {
-        tracing::info!(bytes = self.bytes, dropped, corrupt, "event ring drained");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;

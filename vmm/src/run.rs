@@ -13,13 +13,14 @@ use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL};
 
 use crate::bell::{Bell, End};
 use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
-use crate::cli::RunOptions;
+use crate::cli::{self, RunOptions};
 use crate::events::{EventError, Events};
 use crate::host::{Console, FileError, Files, Host, Writer, service};
 use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
-use crate::ring::{CountingSink, RingReader, Sink};
+use crate::ring::{RingReader, Sink};
+use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
 use crate::{tty, workload};
@@ -247,13 +248,18 @@ fn read_kernel(path: &Path) -> Result<Vec<u8>, RunError> {
 
 /// What takes the event records of this run.
 fn sink(options: &RunOptions) -> Result<Box<dyn Sink>, RunError> {
-    if let Some(path) = &options.output {
-        std::fs::File::create(path).map_err(|cause| RunError::Output {
+    let output = match &options.output {
+        Some(path) => Output::File(std::fs::File::create(path).map_err(|cause| RunError::Output {
             path: path.clone(),
             cause,
-        })?;
-    }
-    Ok(Box::new(CountingSink::default()))
+        })?),
+        None => Output::Stderr,
+    };
+    let format = match options.format {
+        cli::Format::Strace => vitrine_introspect::Format::Strace,
+        cli::Format::Json => vitrine_introspect::Format::Json,
+    };
+    Ok(Box::new(TraceSink::new(format, output)))
 }
 
 /// Handles of the guest are descriptors of this process: allows as many as the caller's hard limit does. Returns the limit.

@@ -84,3 +84,9 @@ pub fn cpu_features() -> u32 {
     static FEATURES: spin::Once<u32> = spin::Once::new();
     *FEATURES.call_once(|| core::arch::x86_64::__cpuid(1).edx)
 }
+
+/// CPUID: EAX, EBX, ECX, EDX of a leaf. It may trap, so don't call it often.
+pub fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
+    let result = core::arch::x86_64::__cpuid_count(leaf, subleaf);
+    [result.eax, result.ebx, result.ecx, result.edx]
+}

@@ -319,7 +319,3 @@ pub fn stats() -> FrameStats {
         }
     })
 }
-
-/// Sets what is asked to drop caches when the workload's memory is used up, before an allocation fails: it gets the number of frames
-/// wanted and returns how many it freed. It may be called with any lock of a file system held: it must only *try* to lock.
-pub fn on_pressure(_hook: fn(u64) -> u64) {}

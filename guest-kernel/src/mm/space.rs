@@ -452,7 +452,3 @@ impl Inner {
         Ok(())
     }
 }
-
-/// Takes the pages `first..first + count` of an object out of every process's mappings: they were cut off (truncate), or others took
-/// their place. Private copies go too. The next access faults.
-pub fn forget_object_pages(_object: &Arc<dyn MemoryObject>, _first: u64, _count: u64) {}

@@ -251,7 +251,7 @@ fn ask() -> Cpu {
 pub fn cpuinfo() -> Text {
     static CPU: spin::Once<Cpu> = spin::Once::new();
     let cpu = CPU.call_once(ask);
-    let khz = arch::tsc_khz();
+    let khz = crate::time::clock::tsc_khz();
     let mut out = text!(
         "processor\t: 0\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\nmodel name\t: {}\nstepping\t: {}\n",
         cpu.vendor,

@@ -1,0 +1,84 @@
+//! The sink of the event ring: `introspect`'s decoder and printer behind the ring reader's interface, writing to a file or standard error.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use vitrine_introspect::decode::Style;
+use vitrine_introspect::print::{Options, PidPrefix};
+use vitrine_introspect::record::whole_records;
+use vitrine_introspect::{Format, Pipeline};
+
+use crate::ring::Sink;
+
+/// Where a trace goes.
+pub enum Output {
+    /// A file, already open: the jail opens none later.
+    File(File),
+    /// Standard error, beside the workload's own.
+    Stderr,
+}
+
+/// Decodes and prints records.
+pub struct TraceSink {
+    pipeline: Pipeline,
+    failed: bool,
+}
+
+impl TraceSink {
+    /// A sink in strace's form: thread ids as `strace -f` prints them, descriptors with what they refer to, durations.
+    pub fn new(format: Format, output: Output) -> TraceSink {
+        let pid_prefix = match output {
+            Output::File(_) => PidPrefix::Always,
+            Output::Stderr => PidPrefix::Several,
+        };
+        let options = Options {
+            style: Style { fd_paths: true, ..Style::default() },
+            pid_prefix,
+            durations: true,
+            ..Options::default()
+        };
+        let writer: Box<dyn Write + Send> = match output {
+            Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
+            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, io::stderr())),
+        };
+        TraceSink { pipeline: Pipeline::new(format, options, writer), failed: false }
+    }
+
+    /// Reports the first failure to write; the workload goes on without its trace.
+    fn note(&mut self, result: io::Result<()>) {
+        if let Err(error) = result
+            && !self.failed
+        {
+            self.failed = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                tracing::error!("writing the trace: {error}; the rest of it is lost");
+            }
+        }
+    }
+}
+
+impl Sink for TraceSink {
+    fn records(&mut self, bytes: &[u8]) -> usize {
+        let whole = whole_records(bytes);
+        if !self.failed
+            && let Some(records) = bytes.get(..whole)
+        {
+            let result = self.pipeline.feed(records);
+            self.note(result);
+        }
+        whole
+    }
+
+    fn finish(&mut self, dropped: u64, corrupt: u64) {
+        if !self.failed {
+            let result = self.pipeline.finish();
+            self.note(result);
+        }
+        if dropped > 0 {
+            tracing::warn!("{dropped} events were dropped because the event ring was full (--lossy)");
+        }
+        if corrupt > 0 {
+            tracing::warn!("{corrupt} bytes of the event ring could not be read");
+        }
+    }
+}
