@@ -22,7 +22,14 @@ fn main() {
         for (suffix, flags) in [("", &["-pie"][..]), (".static", &["-static"][..])] {
             let binary = out.join(format!("{name}{suffix}"));
             let status = Command::new("gcc")
-                .args(["-O1", "-Wall", "-Wno-stringop-overflow", "-pthread", "-fPIE", "-o"])
+                .args([
+                    "-O1",
+                    "-Wall",
+                    "-Wno-stringop-overflow",
+                    "-pthread",
+                    "-fPIE",
+                    "-o",
+                ])
                 .arg(&binary)
                 .arg(&source)
                 .args(flags)

@@ -59,7 +59,10 @@ impl SchedState {
 
     /// Switches away from it: by itself, and pre-empted.
     pub fn switches(&self) -> (u64, u64) {
-        (self.voluntary_switches.load(Relaxed), self.involuntary_switches.load(Relaxed))
+        (
+            self.voluntary_switches.load(Relaxed),
+            self.involuntary_switches.load(Relaxed),
+        )
     }
 
     /// Nanoseconds on the vCPU, the current stretch included.

@@ -10,7 +10,7 @@ use crate::{
     },
     sched,
     signal::{self, SigInfo},
-    syscall, trace,
+    syscall, time, trace,
 };
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use vitrine_abi::{
@@ -49,6 +49,7 @@ pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
 /// An exception or an interrupt in user mode.
 pub fn trap(frame: &mut TrapFrame, vector: u64, fault_address: u64) -> u64 {
     if vector == u64::from(INTERRUPT_VECTOR) {
+        sched::with_current(|task| time::cpu::sample(task, false));
         interrupt();
     } else if vector == 14 {
         page_fault(frame, fault_address);
@@ -71,6 +72,7 @@ pub extern "C" fn before_user_full(frame: &mut TrapFrame) -> u64 {
 fn before_user(frame: &mut TrapFrame) {
     loop {
         if arch::take_interrupt() {
+            sched::with_current(|task| time::cpu::sample(task, true));
             interrupt();
         }
         if arch::take_reschedule() {

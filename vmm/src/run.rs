@@ -249,10 +249,14 @@ fn read_kernel(path: &Path) -> Result<Vec<u8>, RunError> {
 /// What takes the event records of this run.
 fn sink(options: &RunOptions) -> Result<Box<dyn Sink>, RunError> {
     let output = match &options.output {
-        Some(path) => Output::File(std::fs::File::create(path).map_err(|cause| RunError::Output {
-            path: path.clone(),
-            cause,
-        })?),
+        Some(path) => {
+            Output::File(
+                std::fs::File::create(path).map_err(|cause| RunError::Output {
+                    path: path.clone(),
+                    cause,
+                })?,
+            )
+        }
         None => Output::Stderr,
     };
     let format = match options.format {

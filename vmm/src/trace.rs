@@ -32,7 +32,10 @@ impl TraceSink {
             Output::Stderr => PidPrefix::Several,
         };
         let options = Options {
-            style: Style { fd_paths: true, ..Style::default() },
+            style: Style {
+                fd_paths: true,
+                ..Style::default()
+            },
             pid_prefix,
             durations: true,
             ..Options::default()
@@ -41,7 +44,10 @@ impl TraceSink {
             Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
             Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, io::stderr())),
         };
-        TraceSink { pipeline: Pipeline::new(format, options, writer), failed: false }
+        TraceSink {
+            pipeline: Pipeline::new(format, options, writer),
+            failed: false,
+        }
     }
 
     /// Reports the first failure to write; the workload goes on without its trace.
@@ -75,7 +81,9 @@ impl Sink for TraceSink {
             self.note(result);
         }
         if dropped > 0 {
-            tracing::warn!("{dropped} events were dropped because the event ring was full (--lossy)");
+            tracing::warn!(
+                "{dropped} events were dropped because the event ring was full (--lossy)"
+            );
         }
         if corrupt > 0 {
             tracing::warn!("{corrupt} bytes of the event ring could not be read");

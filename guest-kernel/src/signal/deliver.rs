@@ -95,6 +95,7 @@ fn next_signal(task: &Arc<Task>) -> Option<SigInfo> {
         .take(deliverable)
         .or_else(|| task.process.signals.pending.take(deliverable))?;
     crate::time::posix::signal_taken(&task.process, &mut info);
+    crate::trace::signal(task, &info);
     Some(info)
 }
 

@@ -59,6 +59,7 @@ const SI_KERNEL: i32 = 0x80;
 fn end_task(status: u32) {
     let task = sched::current();
     task.dying.store(true, Ordering::Relaxed);
+    signal::thread_ends(&task);
     *task.rseq.lock() = Default::default();
     let used = usage::of_task(&task);
     let is_last = task.process.threads.lock().len() == 1;

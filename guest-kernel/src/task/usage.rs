@@ -1,7 +1,6 @@
 //! What tasks and processes have used: for getrusage, times, wait4 and /proc.
 
 use super::{Process, Task};
-use core::sync::atomic::Ordering;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Sums of what was used.
@@ -54,9 +53,10 @@ fn timeval(ns: u64) -> [i64; 2] {
 /// What one thread has used; the memory is its process's.
 pub fn of_task(task: &Task) -> Usage {
     let space = task.space.lock().clone();
+    let (user_ns, system_ns) = task.times.user_and_system_ns();
     Usage {
-        user_ns: task.sched.run_ns.load(Ordering::Relaxed),
-        system_ns: 0,
+        user_ns,
+        system_ns,
         peak_resident: space.map_or(0, |space| space.stats().peak_resident),
     }
 }
