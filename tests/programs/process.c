@@ -124,10 +124,11 @@ int main(void) {
     // A grandchild outlives its parent.
     int p[2];
     SHOW(pipe(p));
+    pid_t reaper = getpid();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     child = fork();
     if (!child) {
-        if (!fork()) { char c; close(p[1]); read(p[0], &c, 1); _exit(getppid() == 1 ? 1 : 21); }
+        if (!fork()) { char c; close(p[1]); read(p[0], &c, 1); _exit(getppid() == reaper ? 21 : 1); }
         _exit(0);
     }
     waitpid(child, &s, 0);

@@ -96,7 +96,12 @@ pub fn build(space: &AddressSpace, contents: &Contents<'_>) -> Result<(u64, Exec
     let start = (pointer & !(PAGE_SIZE - 1))
         .checked_sub(ROOM)
         .ok_or(Errno::ENOMEM)?;
-    map(space, start, contents.executable)?;
+    map(
+        space,
+        start,
+        top.next_multiple_of(PAGE_SIZE),
+        contents.executable,
+    )?;
 
     let mut bytes = Vec::new();
     let len = (top - pointer) as usize;
@@ -134,12 +139,12 @@ pub fn build(space: &AddressSpace, contents: &Contents<'_>) -> Result<(u64, Exec
     Ok((pointer, arguments))
 }
 
-fn map(space: &AddressSpace, start: u64, executable: bool) -> Result<(), Errno> {
+fn map(space: &AddressSpace, start: u64, end: u64, executable: bool) -> Result<(), Errno> {
     let mut prot = Prot::READ | Prot::WRITE;
     prot.set(Prot::EXEC, executable);
     space.map(&MapRequest {
         addr: start,
-        len: USER_END - start,
+        len: end - start,
         prot,
         shared: false,
         fixed: true,
