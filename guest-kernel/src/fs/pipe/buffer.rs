@@ -124,10 +124,10 @@ impl Buffer {
             let packet = slot.packet;
             slot.start += wanted;
             slot.len -= wanted;
-            if packet || slot.len == 0 {
-                if let Some(slot) = self.slots.pop_front() {
-                    self.keep(slot.page);
-                }
+            if (packet || slot.len == 0)
+                && let Some(slot) = self.slots.pop_front()
+            {
+                self.keep(slot.page);
             }
             if packet {
                 break;
