@@ -164,11 +164,21 @@ fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
     }
     let file = open_location(place, flags)?;
     if flags & O_TRUNC != 0 && own.is_regular() {
-        let empty = SetAttr {
-            size: Some(0),
-            ..SetAttr::default()
-        };
-        place.inode.set_attr(&empty)?;
+        resize(&place.inode, 0)?;
     }
     Ok(file)
+}
+
+/// Sets the size, and drops the set-id bits as Linux does for those without CAP_FSETID.
+pub fn resize(inode: &Arc<dyn Inode>, size: u64) -> Result<(), Errno> {
+    let own = inode.ownership()?;
+    let mut set = SetAttr {
+        size: Some(size),
+        ..SetAttr::default()
+    };
+    let set_id = own.mode & (S_ISUID | S_ISGID) != 0;
+    if set_id && !access::capable(&access::current(), CAP_FSETID) {
+        set.mode = Some(super::without_set_id(own.mode) & 0o7777);
+    }
+    inode.set_attr(&set)
 }
