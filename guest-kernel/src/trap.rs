@@ -3,7 +3,7 @@
 use crate::{
     Errno, arch,
     arch::TrapFrame,
-    fs, hostcall,
+    fs,
     mm::{
         self, host,
         space::{Access, FaultError},
@@ -111,11 +111,10 @@ pub fn take_host_events() {
     let reasons = control.pending.swap(0, SeqCst);
     sched::expire();
     if reasons & pending::PENDING_CONSOLE_INPUT != 0 {
-        hostcall::console_input_queue().wake_all();
         fs::console::pump_input();
     }
     if reasons & pending::PENDING_CONSOLE_OUTPUT != 0 {
-        hostcall::console_output_queue().wake_all();
+        fs::console::pump_output();
     }
     if reasons & pending::PENDING_WINSIZE != 0 {
         let size = control.winsize.load(SeqCst);

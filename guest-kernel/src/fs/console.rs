@@ -14,7 +14,6 @@ use crate::{
     sched,
     signal::{self, SigInfo},
     sync::{Interruptible, Mutex, WaitQueue, wait_until},
-    task::Process,
 };
 use alloc::{boxed::Box, collections::VecDeque, format, sync::Arc, vec::Vec};
 use core::{
@@ -92,16 +91,6 @@ pub fn standard_files(boot: &BootInfo) -> [Option<Arc<File>>; 3] {
     TERMINALS.call_once(|| Terminals { main, input });
     pump_input();
     files
-}
-
-/// The console's terminal, if there is one, becomes the controlling terminal of the session that `leader` leads.
-pub fn adopt_console(leader: &Process) {
-    if let Some(tty) = terminal() {
-        let sid = leader.sid.load(Ordering::Relaxed);
-        job::attach(&tty, sid, leader.pgid.load(Ordering::Relaxed));
-        // Attaching marks the leader only if it is in the process table already.
-        leader.has_tty.store(true, Ordering::Relaxed);
-    }
 }
 
 fn access_mode(fd: &ConsoleFd) -> u32 {

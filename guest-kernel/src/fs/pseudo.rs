@@ -297,11 +297,6 @@ pub fn child_ino(parent: u64, name: &[u8]) -> u64 {
     (hash ^ hash >> 32) & 0x7fff_ffff | 0x1000_0000
 }
 
-/// The `DT_*` of a mode.
-pub const fn dirent_kind(mode: u32) -> u8 {
-    ((mode & S_IFMT) >> 12) as u8
-}
-
 impl<C: Context> Node<C> {
     /// The inode of `entry`.
     pub fn new(entry: &'static Entry<C>, context: C, ino: u64) -> Node<C> {
