@@ -10,7 +10,7 @@ use crate::{
     },
     sched,
     signal::{self, SigInfo},
-    syscall, time, trace,
+    syscall, task, time, trace,
 };
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use vitrine_abi::{
@@ -77,10 +77,12 @@ fn before_user(frame: &mut TrapFrame) {
         }
         if arch::take_reschedule() {
             sched::reschedule();
+            task::rseq::before_user(frame);
         }
         if !sched::with_current(|task| signal::has_work(task)) {
             break;
         }
+        task::rseq::before_user(frame);
         signal::deliver(frame);
     }
     // A non-canonical or kernel-half instruction pointer would fault in the kernel's own return instruction.

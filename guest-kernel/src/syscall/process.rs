@@ -419,11 +419,13 @@ pub fn rseq(area: u64, len: u32, flags: u32, signature: u32) -> SysResult {
         return Err(Errno::EINVAL);
     }
     if registered.area != 0 {
-        return match registered {
-            same if same == asked => Err(Errno::EBUSY),
-            other if other.signature != signature => Err(Errno::EPERM),
-            _ => Err(Errno::EINVAL),
-        };
+        return Err(if registered.area != area || registered.len != len {
+            Errno::EINVAL
+        } else if registered.signature != signature {
+            Errno::EPERM
+        } else {
+            Errno::EBUSY
+        });
     }
     if len < ORIGINAL_SIZE || area % task::rseq::ALIGN != 0 {
         return Err(Errno::EINVAL);

@@ -228,7 +228,7 @@ fn new_process(caller: &Task, pid: i32, request: &Request) -> Arc<Process> {
         dumpable: AtomicU32::new(parent.dumpable.load(Ordering::Relaxed)),
         executed: AtomicBool::new(false),
         thp_disabled: AtomicBool::new(parent.thp_disabled.load(Ordering::Relaxed)),
-        usage: Default::default(),
+        peak_resident: AtomicU64::new(0),
         child_usage: Default::default(),
     })
 }

@@ -174,8 +174,8 @@ pub struct Process {
     pub executed: AtomicBool,
     /// PR_SET_THP_DISABLE.
     pub thp_disabled: AtomicBool,
-    /// Used by its ended threads.
-    pub usage: Mutex<usage::Usage>,
+    /// Highest resident size of the address spaces that it has given up, bytes.
+    pub peak_resident: AtomicU64,
     /// Used by the children that it has waited for, with theirs.
     pub child_usage: Mutex<usage::Usage>,
 }
