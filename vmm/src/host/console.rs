@@ -1,11 +1,13 @@
 //! The caller's standard descriptors as the guest's console. Output goes through a bounded queue and a writer thread, so that a slow
-//! reader never holds up the vCPU; input is read only when the guest asks and poll(2) says that there is some.
+//! reader never holds up the vCPU; input is read only when the guest asks and poll(2) says that there is some. Regular files are read and
+//! written at once: they are always ready, and their position and errors are the caller's.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdin, stdout};
 use vitrine_abi::boot::ConsoleFd;
@@ -74,6 +76,11 @@ impl Console {
         if !ram.contains(buf, len) {
             return Err(Errno::FAULT);
         }
+        if known.kind == kind::FILE {
+            let mut bytes = vec![0; len.min(MAX_WRITE) as usize];
+            ram.read(buf, &mut bytes)?;
+            return Ok(rustix::io::write(descriptor(index), &bytes)? as u64);
+        }
         let mut output = self.output();
         if output.broken[index] {
             return Err(Errno::PIPE);
@@ -132,6 +139,26 @@ impl Console {
         }
     }
 
+    /// `Op::ConsoleSeek`.
+    pub(super) fn seek(&self, fd: u64, offset: u64, whence: u64) -> Result<u64, Errno> {
+        let index = usize::try_from(fd).map_err(|_| Errno::BADF)?;
+        match self.fds.get(index).map(|known| known.kind) {
+            None | Some(kind::CLOSED) => Err(Errno::BADF),
+            Some(kind::FILE) => {
+                let from = match whence {
+                    0 => SeekFrom::Start(offset),
+                    1 => SeekFrom::Current(offset.cast_signed()),
+                    2 => SeekFrom::End(offset.cast_signed()),
+                    3 => SeekFrom::Data(offset),
+                    4 => SeekFrom::Hole(offset),
+                    _ => return Err(Errno::INVAL),
+                };
+                rustix::fs::seek(descriptor(index), from)
+            }
+            Some(_) => Err(Errno::SPIPE),
+        }
+    }
+
     /// Waits until everything accepted so far has been written, or its reader is gone.
     pub fn flush(&self) {
         let mut output = self.output();
@@ -184,12 +211,16 @@ impl Writer {
     }
 }
 
-fn write_all(fd: u8, mut bytes: &[u8]) -> Result<(), Errno> {
-    let fd = match fd {
+fn descriptor(index: usize) -> BorrowedFd<'static> {
+    match index {
         0 => stdin(),
         1 => stdout(),
         _ => stderr(),
-    };
+    }
+}
+
+fn write_all(fd: u8, mut bytes: &[u8]) -> Result<(), Errno> {
+    let fd = descriptor(usize::from(fd));
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
             Ok(count) => bytes = &bytes[count..],
