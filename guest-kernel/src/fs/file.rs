@@ -171,7 +171,8 @@ impl FileOps for OpenDirectory {
     fn read(&self, _file: &File, _out: &mut dyn super::Sink) -> SysResult {
         Err(Errno::EISDIR)
     }
-    fn read_at(&self, _file: &File, _offset: u64, _out: &mut dyn super::Sink) -> SysResult {
+    fn read_at(&self, _file: &File, offset: u64, out: &mut dyn super::Sink) -> SysResult {
+        super::io::check_end(offset, out.room())?;
         Err(Errno::EISDIR)
     }
     fn write_at(&self, _file: &File, _offset: u64, _src: &mut dyn super::Source) -> SysResult {

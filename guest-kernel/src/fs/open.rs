@@ -129,7 +129,7 @@ fn open_temporary(dir: Location, flags: u32, mode: u32) -> Result<Arc<File>, Err
         inode,
         path: Arc::from(path),
     };
-    open_location(&place, flags & !O_DIRECTORY)
+    open_location(&place, flags)
 }
 
 fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
