@@ -115,6 +115,7 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         locks::release_description(self);
+        super::events::opened_or_closed(self, false);
         self.ops.release(self);
     }
 }

@@ -1,8 +1,8 @@
 //! The traits of inodes, open files and mappable objects for [`Node`].
 
 use super::{
-    Description, DirEntry, File, FileOps, Inode, Metadata, OpenDirectory, Ownership, SetAttr, Sink,
-    Source, StatFs, describe_location, devfs,
+    Description, DirEntry, File, FileOps, Inode, Metadata, OpenDirectory, Ownership, Placement,
+    SetAttr, Sink, Source, StatFs, describe_location, devfs, events,
     io::{MAX_FILE_SIZE, check_end},
     node::{Body, NewNode, Node},
     page_cache, pipe,
@@ -101,6 +101,7 @@ impl Node {
         }?;
         if written > 0 {
             self.touch_write();
+            events::happened(self, IN_MODIFY);
         }
         Ok(written)
     }
@@ -168,7 +169,7 @@ impl Inode for Node {
         Ok(self.owner())
     }
 
-    fn place(&self) -> Option<(Arc<dyn Inode>, Arc<[u8]>)> {
+    fn place(&self) -> Option<Placement> {
         let (parent, name) = self.find_place()?;
         Some((parent, name))
     }
@@ -193,6 +194,12 @@ impl Inode for Node {
             }
             attr.mtime = set.mtime.unwrap_or(attr.mtime);
         });
+        let mask = if set.size.is_some() {
+            IN_MODIFY
+        } else {
+            IN_ATTRIB
+        };
+        events::happened(self, mask);
         Ok(())
     }
 
@@ -453,6 +460,9 @@ impl FileOps for Node {
         let n = self.contents()?.read_at(offset, out)?;
         if n > 0 && file.flags() & O_NOATIME == 0 {
             self.touch_read();
+        }
+        if n > 0 {
+            events::happened(self, IN_ACCESS);
         }
         Ok(n)
     }

@@ -35,7 +35,9 @@ pub fn open_location(location: &Location, flags: u32) -> Result<Arc<File>, Errno
     } else {
         location.inode.open(flags)?
     };
-    Ok(File::new(ops, status_flags(flags), Some(location.clone())))
+    let file = File::new(ops, status_flags(flags), Some(location.clone()));
+    super::events::opened_or_closed(&file, true);
+    Ok(file)
 }
 
 /// openat2(2) after its arguments were checked.
@@ -56,7 +58,7 @@ pub fn open_at(
     }
     let exclusive = flags & O_EXCL != 0;
     loop {
-        let Last::Name(range) = walker.to_parent()? else {
+        let Last::Name(range) = walker.walk_to_parent()? else {
             return Err(if exclusive {
                 Errno::EEXIST
             } else {

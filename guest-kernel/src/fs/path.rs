@@ -1,6 +1,6 @@
 //! From a path to a place: path_resolution(7).
 //!
-//! A [`Walker`] stands at an inode and has a rest of the path before it. [`Walker::to_parent`] goes as far as the directory of the
+//! A [`Walker`] stands at an inode and has a rest of the path before it. [`Walker::walk_to_parent`] goes as far as the directory of the
 //! last component, [`Walker::finish`] to the end.
 
 use super::{Inode, Location, access, context, mount, same_inode};
@@ -28,7 +28,7 @@ pub enum Follow {
     No,
 }
 
-/// The last component of a path, which [`Walker::to_parent`] leaves alone.
+/// The last component of a path, which [`Walker::walk_to_parent`] leaves alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Last {
     /// A name, as a range of the walker's text.
@@ -187,7 +187,7 @@ impl<'p> Walker<'p> {
     }
 
     /// Goes to the directory that holds the last component, and says what that is.
-    pub fn to_parent(&mut self) -> Result<Last, Errno> {
+    pub fn walk_to_parent(&mut self) -> Result<Last, Errno> {
         loop {
             let Some((range, is_last)) = self.next_component() else {
                 return Ok(Last::Root);
@@ -222,7 +222,7 @@ impl<'p> Walker<'p> {
     /// Goes to the end. A final symlink is followed if `follow` or if a slash comes after it.
     pub fn finish(mut self, follow: bool) -> Result<Location, Errno> {
         loop {
-            match self.to_parent()? {
+            match self.walk_to_parent()? {
                 Last::Root | Last::Dot => return Ok(self.location()),
                 Last::DotDot => {
                     self.up()?;
