@@ -227,7 +227,9 @@ impl Inode for Node {
             return Err(Errno::ENOENT);
         }
         page_cache::check_space(1)?;
-        self.add_child(name, &node)
+        self.add_child(name, &node)?;
+        node.set_linkable(false);
+        Ok(())
     }
 
     fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
