@@ -58,7 +58,11 @@ pub fn open_at(
     }
     let exclusive = flags & O_EXCL != 0;
     loop {
-        let Last::Name(range) = walker.walk_to_parent()? else {
+        let last = walker.walk_to_parent()?;
+        if last == Last::DotDot {
+            walker.up()?;
+        }
+        let Last::Name(range) = last else {
             return Err(if exclusive {
                 Errno::EEXIST
             } else {
