@@ -148,7 +148,6 @@ impl FileOps for MemoryDevice {
         match self.0 {
             // As on Linux, nobody looks at what is written to these.
             Memory::Null | Memory::Zero => Ok(src.left()),
-            Memory::Full if src.left() == 0 => Ok(0),
             Memory::Full => Err(Errno::ENOSPC),
             Memory::Random | Memory::Urandom => {
                 let mut done = 0;

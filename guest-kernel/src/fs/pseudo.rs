@@ -325,7 +325,7 @@ pub fn find<C: Context>(
     parent: u64,
     name: &[u8],
 ) -> Result<Arc<dyn Inode>, Errno> {
-    context.alive().map_err(|_| Errno::ENOENT)?;
+    context.alive()?;
     let entry = entries
         .iter()
         .find(|e| e.name.as_bytes() == name)
@@ -372,7 +372,6 @@ impl<C: Context> Inode for Node<C> {
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {
-        self.context.alive().map_err(|_| Errno::ENOENT)?;
         let mut meta = attributes(C::DEV, self.ino, self.mode(), self.context.owner());
         if let Kind::Dir(entries) = self.entry.kind {
             let dirs = entries.iter().filter(|e| matches!(e.kind, Kind::Dir(_)));
@@ -393,6 +392,14 @@ impl<C: Context> Inode for Node<C> {
         // O_TRUNC of a writable file does nothing and succeeds.
         let only_size = attr.mode.is_none() && attr.uid.is_none() && attr.gid.is_none();
         if only_size { Ok(()) } else { Err(Errno::EPERM) }
+    }
+
+    fn create(&self, _name: &[u8], mode: u32, _rdev: u64) -> Result<Arc<dyn Inode>, Errno> {
+        Err(refuse_create(C::MAGIC, mode))
+    }
+
+    fn symlink(&self, _name: &[u8], _target: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
+        Err(refuse_create(C::MAGIC, S_IFLNK))
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
@@ -470,6 +477,15 @@ pub const SYSFS_MAGIC: u64 = 0x6265_6572;
 pub const DEVPTS_MAGIC: u64 = 0x1cd1;
 /// statfs(2) magic of tmpfs, which devtmpfs is.
 pub const TMPFS_MAGIC: u64 = 0x0102_1994;
+
+/// Why nothing can be made in one of these trees: /proc says that the name isn't there, the others that it isn't allowed.
+pub fn refuse_create(magic: u64, mode: u32) -> Errno {
+    match (magic, mode & S_IFMT) {
+        (PROC_MAGIC, _) => Errno::ENOENT,
+        (_, S_IFREG) => Errno::EACCES,
+        _ => Errno::EPERM,
+    }
+}
 
 /// statfs(2) of a file system without blocks.
 pub fn empty_statfs(magic: u64) -> StatFs {
