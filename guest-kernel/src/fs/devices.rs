@@ -3,7 +3,8 @@
 //! [`open`] serves every device node, wherever it lies; `/dev` itself is [`super::devfs`].
 
 use super::{
-    Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, devfs, pseudo, pty,
+    Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, devfs, devpts,
+    pseudo, pty,
     tty::{Name, TtyFile, job},
 };
 use crate::{
@@ -51,7 +52,7 @@ pub fn open(rdev: u64, flags: u32) -> Result<Arc<dyn FileOps>, Errno> {
         }
         PTMX => pty::open_master()?,
         _ => {
-            let tty = pty::by_rdev(rdev).ok_or(Errno::ENXIO)?;
+            let tty = devpts::by_rdev(rdev).ok_or(Errno::ENXIO)?;
             TtyFile::open(&tty, Name::Slave, flags)?
         }
     })
