@@ -130,8 +130,14 @@ impl FileOps for Stream {
         let mut events = PollEvents::empty();
         if self.reads {
             table.add(hostcall::console_input_queue());
-            if FETCHED.lock().look() {
-                events |= PollEvents::IN | PollEvents::RDNORM;
+            let mut fetched = FETCHED.lock();
+            if fetched.look() {
+                let ended = fetched.data.is_empty();
+                events |= match self.fd.mode & S_IFMT {
+                    S_IFIFO if ended => PollEvents::HUP,
+                    S_IFSOCK if ended => PollEvents::IN | PollEvents::RDNORM | PollEvents::RDHUP,
+                    _ => PollEvents::IN | PollEvents::RDNORM,
+                };
             }
         }
         if let Some(host) = &self.output {
