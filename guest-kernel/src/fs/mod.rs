@@ -13,6 +13,7 @@ pub mod console;
 pub mod context;
 pub mod devfs;
 pub mod devices;
+pub mod devpts;
 mod directory;
 pub mod epoll;
 pub mod eventfd;

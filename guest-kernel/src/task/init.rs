@@ -105,6 +105,7 @@ fn first_task(boot: &BootInfo, cwd: &[u8], program: &[u8]) -> Result<Arc<Task>, 
         executed: AtomicBool::new(false),
         thp_disabled: AtomicBool::new(false),
         peak_resident: AtomicU64::new(0),
+        oom_score_adj: AtomicI32::new(0),
         child_usage: Default::default(),
     });
     let task = Arc::new(Task {
