@@ -4,7 +4,6 @@ use super::{Attributes, Process, Task, VforkDone, hooks, limits, table};
 use crate::{
     Errno, SysResult,
     arch::{Thread, TrapFrame},
-    fs::procfs,
     mm::user,
     sched,
     sync::{Interruptible, Mutex, WaitQueue},
@@ -165,7 +164,6 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
     }
     if !request.has(CLONE_THREAD) {
         adopt(&caller, &child_process, request.has(CLONE_PARENT));
-        procfs::inherit_oom_adjustment(process, &child_process);
     }
     table::add(&child);
     trace::process_forked(&caller, &child, request.flags);
