@@ -1,5 +1,5 @@
-//! The caller's standard descriptors as the guest's console. Output goes through a bounded queue and a writer thread, so that a slow
-//! reader never holds up the vCPU; input is read only when the guest asks and poll(2) says that there is some. Regular files are read and
+//! The caller's standard descriptors as the guest's console. Output that its reader can take now goes there straight from guest memory;
+//! the rest goes through a bounded queue and a writer thread, so that a slow reader never holds up the vCPU. Input is read only when the guest asks and poll(2) says that there is some. Regular files are read and
 //! written at once: they are always ready, and their position and errors are the caller's.
 
 use std::collections::VecDeque;
@@ -20,10 +20,10 @@ use crate::workload::kind;
 
 /// Bytes that wait for the writer at most.
 const QUEUE: usize = 256 << 10;
-/// Most bytes taken from the guest in one call.
-const MAX_WRITE: u64 = 64 << 10;
-/// Most bytes read in one call.
-const MAX_READ: u64 = 64 << 10;
+/// Most bytes put into the queue in one call.
+const MAX_QUEUED: u64 = 64 << 10;
+/// Most bytes read or written directly in one call.
+const MAX_TRANSFER: u64 = 1 << 20;
 
 /// The console.
 pub struct Console {
@@ -37,7 +37,6 @@ pub struct Console {
     drained: Condvar,
 }
 
-#[derive(Default)]
 struct Output {
     queue: VecDeque<(u8, Vec<u8>)>,
     bytes: usize,
@@ -47,6 +46,8 @@ struct Output {
     starved: bool,
     /// Nobody reads from these descriptors any more.
     broken: [bool; 3],
+    /// These descriptors can be written to without blocking, as far as is known.
+    direct: [bool; 3],
 }
 
 impl Console {
@@ -56,7 +57,14 @@ impl Console {
             fds,
             bell,
             arm,
-            output: Mutex::default(),
+            output: Mutex::new(Output {
+                queue: VecDeque::new(),
+                bytes: 0,
+                writing: false,
+                starved: false,
+                broken: [false; 3],
+                direct: [true; 3],
+            }),
             queued: Condvar::new(),
             drained: Condvar::new(),
         }
@@ -76,17 +84,24 @@ impl Console {
         if !ram.contains(buf, len) {
             return Err(Errno::FAULT);
         }
+        let len = len.min(MAX_TRANSFER);
         if known.kind == kind::FILE {
-            let mut bytes = vec![0; len.min(MAX_WRITE) as usize];
-            ram.read(buf, &mut bytes)?;
-            return Ok(rustix::io::write(descriptor(index), &bytes)? as u64);
+            return count(ram.write_out(descriptor(index), buf, len, false));
         }
         let mut output = self.output();
         if output.broken[index] {
             return Err(Errno::PIPE);
         }
+        if output.queue.is_empty() && !output.writing && output.direct[index] && len > 0 {
+            match count(ram.write_out(descriptor(index), buf, len, true)) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                // A terminal, for one, can't promise not to block.
+                Err(Errno::OPNOTSUPP) => output.direct[index] = false,
+                result => return result,
+            }
+        }
         let room = QUEUE.saturating_sub(output.bytes) as u64;
-        let count = len.min(room).min(MAX_WRITE);
+        let count = len.min(room).min(MAX_QUEUED);
         if count == 0 {
             output.starved |= len > 0;
             return Ok(0);
@@ -111,7 +126,7 @@ impl Console {
         if self.fds[0].kind == kind::CLOSED {
             return Err(Errno::BADF);
         }
-        let len = len.min(MAX_READ);
+        let len = len.min(MAX_TRANSFER);
         if !ram.contains(buf, len) {
             return Err(Errno::FAULT);
         }
@@ -123,19 +138,14 @@ impl Console {
             self.arm.arm();
             return Err(Errno::AGAIN);
         }
-        let mut bytes = vec![0; len as usize];
-        match rustix::io::read(stdin(), &mut bytes) {
-            Ok(count) => {
-                ram.write(buf, &bytes[..count])?;
-                Ok(count as u64)
-            }
+        match count(ram.read_in(stdin(), buf, len)) {
             Err(Errno::AGAIN | Errno::INTR) => {
                 self.arm.arm();
                 Err(Errno::AGAIN)
             }
             // The terminal is gone: end of input, as on Linux after a hang-up.
             Err(Errno::IO) if self.fds[0].kind == kind::TERMINAL => Ok(0),
-            Err(errno) => Err(errno),
+            result => result,
         }
     }
 
@@ -208,6 +218,13 @@ impl Writer {
                 console.drained.notify_all();
             }
         }
+    }
+}
+
+fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
+    match result {
+        Ok(count) => Ok(count as u64),
+        Err(cause) => Err(Errno::from_io_error(&cause).unwrap_or(Errno::IO)),
     }
 }
 
