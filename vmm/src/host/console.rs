@@ -1,5 +1,6 @@
 //! The caller's standard descriptors as the guest's console. Output goes through a bounded queue and a writer thread, so that a slow
-//! reader never holds up the vCPU; input is read only when the guest asks and poll(2) says that there is some.
+//! reader never holds up the vCPU; only files and devices that are ready are written at once, so that the program learns of a full disk.
+//! Input is read only when the guest asks and poll(2) says that there is some.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -77,6 +78,15 @@ impl Console {
         let mut output = self.output();
         if output.broken[index] {
             return Err(Errno::PIPE);
+        }
+        let idle = output.queue.is_empty() && !output.writing;
+        if matches!(known.kind, kind::FILE | kind::DEVICE) && idle {
+            let mut bytes = vec![0; len.min(MAX_WRITE) as usize];
+            ram.read(buf, &mut bytes)?;
+            match write_if_ready(index as u8, &bytes) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                result => return result.map(|count| count as u64),
+            }
         }
         let room = QUEUE.saturating_sub(output.bytes) as u64;
         let count = len.min(room).min(MAX_WRITE);
@@ -184,12 +194,25 @@ impl Writer {
     }
 }
 
-fn write_all(fd: u8, mut bytes: &[u8]) -> Result<(), Errno> {
-    let fd = match fd {
+fn descriptor(fd: u8) -> BorrowedFd<'static> {
+    match fd {
         0 => stdin(),
         1 => stdout(),
         _ => stderr(),
-    };
+    }
+}
+
+/// write(2), if poll(2) says that it won't block.
+fn write_if_ready(fd: u8, bytes: &[u8]) -> Result<usize, Errno> {
+    let fd = descriptor(fd);
+    if !ready(fd, PollFlags::OUT, Some(0)) {
+        return Err(Errno::AGAIN);
+    }
+    rustix::io::write(fd, bytes)
+}
+
+fn write_all(fd: u8, mut bytes: &[u8]) -> Result<(), Errno> {
+    let fd = descriptor(fd);
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
             Ok(count) => bytes = &bytes[count..],
