@@ -234,12 +234,15 @@ fn notify_of_end(process: &Arc<Process>, status: u32) {
 pub fn child_info(process: &Process, signo: u32, status: u32) -> signal::SigInfo {
     let (code, value) = end_code(status);
     let uid = process.zombie.lock().map_or(0, |zombie| zombie.uid);
+    let (utime, stime) = crate::time::cpu::process_ticks(process);
     signal::SigInfo {
         signo,
         code,
         pid: process.pid,
         uid,
         status: value,
+        utime,
+        stime,
         ..Default::default()
     }
 }
