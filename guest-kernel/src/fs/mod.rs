@@ -59,7 +59,7 @@ use crate::{
     mm::{MemoryObject, frame::Frame},
     sync::WaitQueue,
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use core::any::Any;
 
 /// Where a read puts its bytes: user memory (one or more pieces) or a kernel buffer.
@@ -446,11 +446,6 @@ pub trait FileOps: Send + Sync {
     fn flags_changed(&self, _file: &File) {}
     /// The last descriptor to this open description was closed.
     fn release(&self, _file: &File) {}
-}
-
-/// The path of a location for display.
-pub fn display(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }
 
 /// [`Description`] of a file that was opened by path.
