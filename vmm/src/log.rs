@@ -17,6 +17,11 @@ pub fn set_raw_terminal(raw: bool) {
     RAW_TERMINAL.store(raw, Ordering::Relaxed);
 }
 
+/// Whether the terminal is in raw mode.
+pub fn raw_terminal() -> bool {
+    RAW_TERMINAL.load(Ordering::Relaxed)
+}
+
 /// Standard error, with carriage returns where the terminal needs them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stderr;
@@ -24,7 +29,7 @@ pub struct Stderr;
 impl Write for Stderr {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut stderr = io::stderr().lock();
-        if RAW_TERMINAL.load(Ordering::Relaxed) && buf.contains(&b'\n') {
+        if raw_terminal() && buf.contains(&b'\n') {
             let mut text = Vec::with_capacity(buf.len() + 8);
             for &byte in buf {
                 if byte == b'\n' {

@@ -5,8 +5,10 @@ use std::sync::Mutex;
 
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{
-    OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+    OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
+    tcsetattr,
 };
+use vitrine_abi::boot::TerminalModes;
 
 /// The modes that the terminal had before, while it is ours.
 static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
@@ -54,11 +56,53 @@ pub fn restore_on_panic() {
     }));
 }
 
+fn standard_descriptors() -> [BorrowedFd<'static>; 3] {
+    [stdin(), stdout(), stderr()]
+}
+
 /// Rows, columns, and pixels of the first standard descriptor that is a terminal.
 pub fn window_size() -> Option<[u16; 4]> {
-    let terminals: [BorrowedFd<'static>; 3] = [stdin(), stdout(), stderr()];
-    terminals.into_iter().find_map(|fd| {
+    standard_descriptors().into_iter().find_map(|fd| {
         let size = tcgetwinsize(fd).ok()?;
         Some([size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel])
+    })
+}
+
+/// The special characters in the order of the kernel's `c_cc`.
+const CHARACTERS: [SpecialCodeIndex; 17] = [
+    SpecialCodeIndex::VINTR,
+    SpecialCodeIndex::VQUIT,
+    SpecialCodeIndex::VERASE,
+    SpecialCodeIndex::VKILL,
+    SpecialCodeIndex::VEOF,
+    SpecialCodeIndex::VTIME,
+    SpecialCodeIndex::VMIN,
+    SpecialCodeIndex::VSWTC,
+    SpecialCodeIndex::VSTART,
+    SpecialCodeIndex::VSTOP,
+    SpecialCodeIndex::VSUSP,
+    SpecialCodeIndex::VEOL,
+    SpecialCodeIndex::VREPRINT,
+    SpecialCodeIndex::VDISCARD,
+    SpecialCodeIndex::VWERASE,
+    SpecialCodeIndex::VLNEXT,
+    SpecialCodeIndex::VEOL2,
+];
+
+/// Modes of the first standard descriptor that is a terminal, as they are now: ask before raw mode.
+pub fn modes() -> Option<TerminalModes> {
+    standard_descriptors().into_iter().find_map(|fd| {
+        let termios = tcgetattr(fd).ok()?;
+        let mut modes = TerminalModes {
+            input: termios.input_modes.bits(),
+            output: termios.output_modes.bits(),
+            control: termios.control_modes.bits(),
+            local: termios.local_modes.bits(),
+            ..TerminalModes::default()
+        };
+        for (place, index) in modes.characters.iter_mut().zip(CHARACTERS) {
+            *place = termios.special_codes[index];
+        }
+        Some(modes)
     })
 }

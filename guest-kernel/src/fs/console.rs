@@ -6,7 +6,7 @@
 use super::{
     Description, File, FileOps, Location, Metadata, PollEvents, PollTable, Sink, Source, devfs,
     devices, pseudo, pty,
-    tty::{Name, Tty, TtyBackend, TtyFile, Winsize, job},
+    tty::{Name, Termios1, Tty, TtyBackend, TtyFile, Winsize, job},
 };
 use crate::{
     Errno, SysResult, hostcall,
@@ -131,7 +131,17 @@ fn new_terminal(boot: &BootInfo, index: usize) -> Option<Arc<Tty>> {
         x_pixels,
         y_pixels,
     });
-    tty.init_input_mode(IUTF8);
+    let modes = &boot.terminal;
+    if modes.control != 0 {
+        tty.init_modes(&Termios1 {
+            iflag: modes.input,
+            oflag: modes.output,
+            cflag: modes.control,
+            lflag: modes.local,
+            line: 0,
+            cc: modes.characters,
+        });
+    }
     Some(tty)
 }
 
