@@ -9,15 +9,15 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Whether the terminal is in raw mode, where a line feed doesn't return the carriage.
+/// Whether the terminal leaves output as it is: a line feed doesn't return the carriage.
 static RAW_TERMINAL: AtomicBool = AtomicBool::new(false);
 
-/// Says whether the terminal is in raw mode.
+/// Says whether the terminal leaves output as it is.
 pub fn set_raw_terminal(raw: bool) {
     RAW_TERMINAL.store(raw, Ordering::Relaxed);
 }
 
-/// Whether the terminal is in raw mode.
+/// Whether the terminal leaves output as it is.
 pub fn raw_terminal() -> bool {
     RAW_TERMINAL.load(Ordering::Relaxed)
 }

@@ -13,6 +13,27 @@ use vitrine_abi::boot::TerminalModes;
 /// The modes that the terminal had before, while it is ours.
 static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
 
+/// What of [`Termios`] raw mode changes.
+fn flags(termios: &Termios) -> [u32; 4] {
+    [
+        termios.input_modes.bits(),
+        termios.output_modes.bits(),
+        termios.control_modes.bits(),
+        termios.local_modes.bits(),
+    ]
+}
+
+/// Raw mode. Where standard output goes elsewhere, somebody else may be writing to the terminal, a pipeline's end: its output processing
+/// stays.
+fn raw(before: &Termios) -> Termios {
+    let mut raw = before.clone();
+    raw.make_raw();
+    if !isatty(stdout()) {
+        raw.output_modes = before.output_modes;
+    }
+    raw
+}
+
 /// Puts the terminal on standard input into raw mode if it is one and this process is in its foreground: then every byte,
 /// Ctrl-C among them, is for the guest's own line discipline. Does so again after a stop.
 pub fn enter_raw_mode() {
@@ -25,24 +46,26 @@ pub fn enter_raw_mode() {
     let Ok(before) = tcgetattr(terminal) else {
         return;
     };
-    let mut raw = before.clone();
-    raw.make_raw();
+    let raw = raw(saved.as_ref().unwrap_or(&before));
     if tcsetattr(terminal, OptionalActions::Now, &raw).is_ok() {
         if saved.is_none() {
             *saved = Some(before);
         }
-        crate::log::set_raw_terminal(true);
+        crate::log::set_raw_terminal(isatty(stdout()));
     }
 }
 
-/// Gives the terminal its modes back. Harmless when they never changed.
+/// Gives the terminal its modes back, unless somebody else has changed them since. Harmless when they never changed.
 pub fn restore() {
     // A panic elsewhere must not keep the terminal from being restored.
     let mut saved = SAVED
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(before) = saved.take() {
-        let _ = tcsetattr(stdin(), OptionalActions::Drain, &before);
+        let ours = tcgetattr(stdin()).is_ok_and(|now| flags(&now) == flags(&raw(&before)));
+        if ours {
+            let _ = tcsetattr(stdin(), OptionalActions::Drain, &before);
+        }
         crate::log::set_raw_terminal(false);
     }
 }

@@ -171,6 +171,7 @@ fn job_control() -> Result<(), Failed> {
         t.expect("$ ")?;
         t.line("kill %1; wait", "$ ")?;
         t.line("cat", "\n")?;
+        settle();
         t.line("typed", "\ntyped\r\n")?;
         t.send("\x1a")?;
         t.expect("Stopped")?;
@@ -206,9 +207,9 @@ fn line_editing() -> Result<(), Failed> {
         t.line("abX\x7fc", "\nabc\r\n")?;
         t.line("all gone\x15kept", "\nkept\r\n")?;
         t.line("one two\x17three", "\none three\r\n")?;
-        t.line("\x16\x03literal", "literal\r\n")?;
-        t.line("tab\there \x1b[A", "here \x1b[A\r\n")?;
-        t.line("reprint\x12ed", "\nreprinted\r\n")?;
+        t.line("\x16\x03literal", "\n\x03literal\r\n")?;
+        t.line("tab\there \x1b[A", "\ntab\there \x1b[A\r\n")?;
+        t.line("reprint\x12ed", "ed\r\nreprinted\r\n")?;
         t.send("no newline\x04")?;
         t.expect("no newlineno newline")?;
         t.send("\x04")?;

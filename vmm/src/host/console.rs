@@ -202,8 +202,8 @@ impl Writer {
     }
 }
 
-/// The guest's terminal has made line ends of line feeds. A host terminal that is not in raw mode (standard input is something else, or we
-/// are in the background) does so again.
+/// The guest's terminal has made line ends of line feeds. A host terminal that still processes output (standard input or output is
+/// something else, or we are in the background) does so again.
 fn without_returns(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len());
     for (index, &byte) in bytes.iter().enumerate() {

@@ -11,8 +11,6 @@ use alloc::{sync::Arc, vec::Vec};
 use vitrine_abi::layout::{PAGE_SIZE, USER_END, USER_MIN};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
-const CLASS_64: u8 = 2;
-const LITTLE_ENDIAN: u8 = 1;
 const ET_EXEC: u16 = 2;
 const ET_DYN: u16 = 3;
 const EM_X86_64: u16 = 62;
@@ -64,6 +62,7 @@ struct Segment {
 /// A program's file whose headers were read.
 pub struct Elf {
     object: Arc<dyn MemoryObject>,
+    size: u64,
     header: Header,
     segments: Vec<Segment>,
 }
@@ -92,8 +91,17 @@ pub struct Loaded {
     pub end: u64,
 }
 
-/// Reads bytes of a file; `EIO` if they don't all exist.
-fn read_exact(object: &Arc<dyn MemoryObject>, offset: u64, buf: &mut [u8]) -> Result<(), Errno> {
+/// Reads bytes of a file of `size` bytes; `EIO` if they don't all exist.
+fn read_exact(
+    object: &Arc<dyn MemoryObject>,
+    size: u64,
+    offset: u64,
+    buf: &mut [u8],
+) -> Result<(), Errno> {
+    let end = offset.checked_add(buf.len() as u64);
+    if end.is_none_or(|end| end > size) {
+        return Err(Errno::EIO);
+    }
     let mut done = 0;
     while done < buf.len() {
         let at = offset.checked_add(done as u64).ok_or(Errno::EIO)?;
@@ -157,13 +165,12 @@ impl Segment {
 }
 
 impl Elf {
-    /// Reads and checks the headers; `ENOEXEC` for what this kernel can't run.
-    pub fn parse(object: Arc<dyn MemoryObject>) -> Result<Elf, Errno> {
+    /// Reads and checks the headers of a file of `size` bytes; `ENOEXEC` for what this kernel can't run. Like Linux it goes by the machine
+    /// and doesn't look at class and byte order.
+    pub fn parse(object: Arc<dyn MemoryObject>, size: u64) -> Result<Elf, Errno> {
         let head: [u8; size_of::<Header>()] = read_head(&object)?;
         let header: Header = zerocopy::transmute!(head);
         let right_kind = header.ident.starts_with(b"\x7fELF")
-            && header.ident[4] == CLASS_64
-            && header.ident[5] == LITTLE_ENDIAN
             && [ET_EXEC, ET_DYN].contains(&header.kind)
             && header.machine == EM_X86_64
             && header.phentsize as usize == size_of::<Segment>();
@@ -177,12 +184,13 @@ impl Elf {
             .map_err(|_| Errno::ENOMEM)?;
         segments.resize(header.phnum as usize, Segment::new_zeroed());
         let bytes = segments.as_mut_slice().as_mut_bytes();
-        read_exact(&object, header.phoff, bytes).map_err(|error| match error {
+        read_exact(&object, size, header.phoff, bytes).map_err(|error| match error {
             Errno::EIO => Errno::ENOEXEC,
             other => other,
         })?;
         Ok(Elf {
             object,
+            size,
             header,
             segments,
         })
@@ -197,7 +205,7 @@ impl Elf {
             return Err(Errno::ENOEXEC);
         }
         let mut path = alloc::vec![0; segment.filesz as usize];
-        read_exact(&self.object, segment.offset, &mut path)?;
+        read_exact(&self.object, self.size, segment.offset, &mut path)?;
         if path.pop() != Some(0) {
             return Err(Errno::ENOEXEC);
         }

@@ -104,11 +104,12 @@ pub fn execute(
         argv.splice(..1, front);
         file = find::program(&path)?;
     }
-    let program = Elf::parse(file.object.clone())?;
+    let program = Elf::parse(file.object.clone(), file.size())?;
     let interpreter = match program.interpreter()? {
         Some(path) => {
             let file = find::program(&path)?;
-            let parsed = Elf::parse(file.object);
+            let size = file.size();
+            let parsed = Elf::parse(file.object, size);
             Some(parsed.map_err(|error| match error {
                 Errno::ENOEXEC => Errno::ELIBBAD,
                 other => other,
