@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Mutex;
 
+use rustix::process::Pid;
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{
     OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
@@ -34,11 +35,20 @@ fn raw(before: &Termios) -> Termios {
     raw
 }
 
+fn foreground_group() -> Option<Pid> {
+    tcgetpgrp(stdin()).ok()
+}
+
+/// Whether standard input is our terminal and another job is in its foreground: reading from it would stop us.
+pub fn in_background() -> bool {
+    foreground_group().is_some_and(|group| group != rustix::process::getpgrp())
+}
+
 /// Puts the terminal on standard input into raw mode if it is one and this process is in its foreground: then every byte,
 /// Ctrl-C among them, is for the guest's own line discipline. Does so again after a stop.
 pub fn enter_raw_mode() {
     let terminal = stdin();
-    let foreground = tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp());
+    let foreground = foreground_group() == Some(rustix::process::getpgrp());
     if !isatty(terminal) || !foreground {
         return;
     }
@@ -112,8 +122,12 @@ const CHARACTERS: [SpecialCodeIndex; 17] = [
     SpecialCodeIndex::VEOL2,
 ];
 
-/// Modes of the first standard descriptor that is a terminal, as they are now: ask before raw mode.
+/// Modes of the first standard descriptor that is a terminal, as they are now: ask before raw mode. `None` also in the background, where
+/// they are another program's, such as those of a shell that edits its line.
 pub fn modes() -> Option<TerminalModes> {
+    if in_background() {
+        return None;
+    }
     standard_descriptors().into_iter().find_map(|fd| {
         let termios = tcgetattr(fd).ok()?;
         let mut modes = TerminalModes {

@@ -510,6 +510,14 @@ fn in_the_background() -> Result<(), Failed> {
     t.line(&format!("{} run -- sleep 100 &", vitrine.display()), "$ ")?;
     settle();
     t.line("kill %1; wait %1; echo status $?", "\nstatus 143\r\n")?;
+    t.line(&format!("{} run -- cat &", vitrine.display()), "$ ")?;
+    settle();
+    t.line("echo not its input", "\nnot its input\r\n")?;
+    t.line("fg", "run -- cat\r\n")?;
+    settle();
+    t.line("its input", "\nits input\r\n")?;
+    t.send("\x04")?;
+    t.expect("$ ")?;
     t.line("exit", "\n")?;
     t.end()?;
     Ok(())

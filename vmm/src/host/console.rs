@@ -121,6 +121,10 @@ impl Console {
         if len == 0 {
             return Ok(0);
         }
+        if self.fds[0].kind == kind::TERMINAL && crate::tty::in_background() {
+            self.arm.arm();
+            return Err(Errno::AGAIN);
+        }
         // A regular file is always ready. Anything else is read only when poll(2) says that read(2) won't block.
         if self.fds[0].kind != kind::FILE && !ready(stdin(), PollFlags::IN, Some(0)) {
             self.arm.arm();
