@@ -14,7 +14,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use vitrine_abi::{
     boot::Region,
-    hostcall::{HostAttr, HostDirEntry, HostStatFs, HostTime, Op},
+    hostcall::{HostAttr, HostDirEntry, HostTime, Op},
     layout::PAGE_SIZE,
 };
 use zerocopy::{FromBytes, IntoBytes};

@@ -6,14 +6,8 @@
 mod stream;
 
 use super::{
-<<<<<<< HEAD
     File, Location, devfs, devices, devpts,
-    tty::{Name, Tty, TtyBackend, TtyFile, Winsize, job},
-=======
-    Description, File, FileOps, Location, Metadata, PollEvents, PollTable, Sink, Source, devfs,
-    devices, pseudo, pty,
     tty::{Name, Termios1, Tty, TtyBackend, TtyFile, Winsize, job},
->>>>>>> refs/heads/bad
 };
 use crate::{Errno, hostcall, sync::WaitQueue};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};

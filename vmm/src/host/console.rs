@@ -233,7 +233,6 @@ impl Writer {
     }
 }
 
-<<<<<<< HEAD
 fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
     match result {
         Ok(count) => Ok(count as u64),
@@ -241,9 +240,6 @@ fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
     }
 }
 
-fn descriptor(index: usize) -> BorrowedFd<'static> {
-    match index {
-=======
 /// The guest's terminal has made line ends of line feeds. A host terminal that still processes output (standard input or output is
 /// something else, or we are in the background) does so again.
 fn without_returns(bytes: &[u8]) -> Vec<u8> {
@@ -256,9 +252,8 @@ fn without_returns(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-fn descriptor(fd: u8) -> BorrowedFd<'static> {
-    match fd {
->>>>>>> refs/heads/bad
+fn descriptor(index: usize) -> BorrowedFd<'static> {
+    match index {
         0 => stdin(),
         1 => stdout(),
         _ => stderr(),

@@ -70,12 +70,7 @@ pub struct Contents {
 
 /// A program's file whose headers were read.
 pub struct Elf {
-<<<<<<< HEAD
     contents: Contents,
-=======
-    object: Arc<dyn MemoryObject>,
-    size: u64,
->>>>>>> refs/heads/bad
     header: Header,
     segments: Vec<Segment>,
 }
@@ -104,7 +99,6 @@ pub struct Loaded {
     pub end: u64,
 }
 
-<<<<<<< HEAD
 impl Contents {
     /// Reads bytes; `EIO` if they don't all exist.
     fn read_exact(&self, offset: u64, buf: &mut [u8]) -> Result<(), Errno> {
@@ -122,32 +116,6 @@ impl Contents {
             done += count;
         }
         Ok(())
-=======
-/// Reads bytes of a file of `size` bytes; `EIO` if they don't all exist.
-fn read_exact(
-    object: &Arc<dyn MemoryObject>,
-    size: u64,
-    offset: u64,
-    buf: &mut [u8],
-) -> Result<(), Errno> {
-    let end = offset.checked_add(buf.len() as u64);
-    if end.is_none_or(|end| end > size) {
-        return Err(Errno::EIO);
-    }
-    let mut done = 0;
-    while done < buf.len() {
-        let at = offset.checked_add(done as u64).ok_or(Errno::EIO)?;
-        let in_page = (at % PAGE_SIZE) as usize;
-        let count = (PAGE_SIZE as usize - in_page).min(buf.len() - done);
-        let page = object
-            .page(at / PAGE_SIZE, false)
-            .map_err(|error| match error {
-                Errno::ENXIO => Errno::EIO,
-                other => other,
-            })?;
-        page.read(in_page, &mut buf[done..done + count]);
-        done += count;
->>>>>>> refs/heads/bad
     }
 
     /// The first bytes, with NULs after the file's end.
@@ -193,16 +161,9 @@ impl Segment {
 }
 
 impl Elf {
-<<<<<<< HEAD
     /// Reads and checks the headers; `ENOEXEC` for what this kernel can't run. (Linux doesn't look at the class in `e_ident` either.)
     pub fn parse(contents: Contents) -> Result<Elf, Errno> {
         let head: [u8; size_of::<Header>()] = contents.head()?;
-=======
-    /// Reads and checks the headers of a file of `size` bytes; `ENOEXEC` for what this kernel can't run. Like Linux it goes by the machine
-    /// and doesn't look at class and byte order.
-    pub fn parse(object: Arc<dyn MemoryObject>, size: u64) -> Result<Elf, Errno> {
-        let head: [u8; size_of::<Header>()] = read_head(&object)?;
->>>>>>> refs/heads/bad
         let header: Header = zerocopy::transmute!(head);
         let right_kind = header.ident.starts_with(b"\x7fELF")
             && [ET_EXEC, ET_DYN].contains(&header.kind)
@@ -218,7 +179,6 @@ impl Elf {
             .map_err(|_| Errno::ENOMEM)?;
         segments.resize(header.phnum as usize, Segment::new_zeroed());
         let bytes = segments.as_mut_slice().as_mut_bytes();
-<<<<<<< HEAD
         contents
             .read_exact(header.phoff, bytes)
             .map_err(|error| match error {
@@ -227,15 +187,6 @@ impl Elf {
             })?;
         Ok(Elf {
             contents,
-=======
-        read_exact(&object, size, header.phoff, bytes).map_err(|error| match error {
-            Errno::EIO => Errno::ENOEXEC,
-            other => other,
-        })?;
-        Ok(Elf {
-            object,
-            size,
->>>>>>> refs/heads/bad
             header,
             segments,
         })
@@ -250,11 +201,7 @@ impl Elf {
             return Err(Errno::ENOEXEC);
         }
         let mut path = alloc::vec![0; segment.filesz as usize];
-<<<<<<< HEAD
         self.contents.read_exact(segment.offset, &mut path)?;
-=======
-        read_exact(&self.object, self.size, segment.offset, &mut path)?;
->>>>>>> refs/heads/bad
         if path.pop() != Some(0) {
             return Err(Errno::ENOEXEC);
         }

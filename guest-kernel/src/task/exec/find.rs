@@ -33,11 +33,6 @@ impl Executable {
             .unwrap_or_default()
     }
 
-    /// Bytes in it.
-    pub fn size(&self) -> u64 {
-        self.metadata.size
-    }
-
     /// Owner and group that it is to run with (set-user-ID and set-group-ID bits).
     pub fn set_ids(&self) -> (Option<u32>, Option<u32>) {
         let mode = self.metadata.mode;

@@ -104,20 +104,11 @@ pub fn execute(
         argv.splice(..1, front);
         file = find::program(&path)?;
     }
-<<<<<<< HEAD
     let program = Elf::parse(file.contents.clone())?;
     let interpreter = match program.interpreter()? {
         Some(path) => {
             let file = find::program(&path)?;
             let parsed = Elf::parse(file.contents);
-=======
-    let program = Elf::parse(file.object.clone(), file.size())?;
-    let interpreter = match program.interpreter()? {
-        Some(path) => {
-            let file = find::program(&path)?;
-            let size = file.size();
-            let parsed = Elf::parse(file.object, size);
->>>>>>> refs/heads/bad
             Some(parsed.map_err(|error| match error {
                 Errno::ENOEXEC => Errno::ELIBBAD,
                 other => other,
