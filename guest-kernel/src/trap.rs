@@ -76,6 +76,7 @@ fn before_user(frame: &mut TrapFrame) {
             interrupt();
         }
         if arch::take_reschedule() {
+            mm::oom::relieve();
             sched::reschedule();
             task::rseq::before_user(frame);
         }
@@ -194,17 +195,17 @@ fn exception(frame: &mut TrapFrame, vector: u64) {
         vector
     };
     let (signo, code) = match vector {
-        0 => (8, 1),           // #DE: SIGFPE, FPE_INTDIV
+        0 => (8, 1),                                  // #DE: SIGFPE, FPE_INTDIV
         1 if frame.rflags & TRAP_FLAG != 0 => (5, 2), // #DB of a step: SIGTRAP, TRAP_TRACE
-        1 => (5, 1),           // #DB of INT1: SIGTRAP, TRAP_BRKPT
-        3 => (5, 0x80),        // #BP: SIGTRAP, SI_KERNEL
-        4 => (11, 0x80),       // #OF
-        5 => (11, 0x80),       // #BR
-        6 => (4, 2),           // #UD: SIGILL, ILL_ILLOPN
-        10 | 13 => (11, 0x80), // #TS, #GP
-        11 | 12 => (7, 0x80),  // #NP, #SS
-        16 | 19 => (8, 7),     // #MF, #XM: SIGFPE, FPE_FLTINV unless the state says otherwise
-        17 => (7, 1),          // #AC: SIGBUS, BUS_ADRALN
+        1 => (5, 1),                                  // #DB of INT1: SIGTRAP, TRAP_BRKPT
+        3 => (5, 0x80),                               // #BP: SIGTRAP, SI_KERNEL
+        4 => (11, 0x80),                              // #OF
+        5 => (11, 0x80),                              // #BR
+        6 => (4, 2),                                  // #UD: SIGILL, ILL_ILLOPN
+        10 | 13 => (11, 0x80),                        // #TS, #GP
+        11 | 12 => (7, 0x80),                         // #NP, #SS
+        16 | 19 => (8, 7), // #MF, #XM: SIGFPE, FPE_FLTINV unless the state says otherwise
+        17 => (7, 1),      // #AC: SIGBUS, BUS_ADRALN
         _ => (11, 0x80),
     };
     let addr = if matches!(vector, 0 | 1 | 6 | 16 | 19) {

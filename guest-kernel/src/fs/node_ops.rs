@@ -170,6 +170,14 @@ impl Inode for Node {
         Ok(self.owner())
     }
 
+    fn count_running(&self, delta: i32) {
+        self.running.fetch_add(delta, Ordering::Relaxed);
+    }
+
+    fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
+    }
+
     fn place(&self) -> Option<(Arc<dyn Inode>, Arc<[u8]>)> {
         let (parent, name) = self.find_place()?;
         Some((parent, name))
