@@ -27,7 +27,8 @@ pub use pending::queued;
 pub use restart::{is_interrupted, restart_with, resume};
 pub(crate) use send::group;
 pub use send::{
-    Sent, generate, has_work, interrupts, send_to_group, send_to_process, send_to_task, thread_ends,
+    Sent, generate, has_work, interrupts, is_killed, send_to_group, send_to_process, send_to_task,
+    thread_ends,
 };
 pub use state::{
     ProcessSignals, TaskSignals, arrival_queue, blocked_or_ignored, end_temporary_mask,

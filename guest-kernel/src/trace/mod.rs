@@ -13,7 +13,10 @@ mod emit;
 mod gate;
 mod ring;
 
-pub use emit::{comm_changed, exec, exited, process_forked, signal, unimplemented};
+pub use emit::{
+    Program, comm_changed, exec, exited, first_exec, ignored, process_forked, signal, stopped,
+    unimplemented,
+};
 pub use gate::{TaskTrace, captured_path, on_block, traced_dispatch};
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
