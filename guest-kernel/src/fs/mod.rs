@@ -231,6 +231,12 @@ pub trait Inode: Send + Sync {
     fn place(&self) -> Option<Placement> {
         None
     }
+    /// A process runs this file (+1), or no longer does (−1).
+    fn count_running(&self, _delta: i32) {}
+    /// Whether some process runs it: then nobody may open it for writing (`ETXTBSY`).
+    fn is_running(&self) -> bool {
+        false
+    }
     /// Changes attributes; permission was checked by the caller.
     fn set_attr(&self, _attr: &SetAttr) -> Result<(), Errno> {
         Err(Errno::EPERM)
