@@ -26,13 +26,16 @@ use crate::vcpu::{self, RunLoop};
 use crate::{tty, workload};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
-const HUGE_FROM: u64 = 32 << 20;
+const HUGE_FROM: u64 = 0;
 /// Stack of the VMM's helper threads.
 const THREAD_STACK: usize = 256 << 10;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// An empty name.
+    #[error("the command to run is an empty string")]
+    Empty,
     /// No such program.
     #[error("running {program}: not found; give a path, or check PATH and --root")]
     NotFound {
@@ -100,7 +103,10 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
-    let files = Files::new(&options.root, &options.hide, descriptors)?;
+    let here = options.cwd.clone().or_else(|| std::env::current_dir().ok());
+    let here = here.unwrap_or_else(|| PathBuf::from("/"));
+    let hide: Vec<PathBuf> = options.hide.iter().map(|path| here.join(path)).collect();
+    let files = Files::new(&options.root, &hide, descriptors)?;
     let workload = workload(&options, &files, umask, rlimits)?;
     let sink = options.trace.then(|| sink(&options)).transpose()?;
 
@@ -287,6 +293,9 @@ fn workload(
     rlimits: [[u64; 2]; 16],
 ) -> Result<Workload, RunError> {
     let command = &options.command[0];
+    if command.is_empty() {
+        return Err(RunError::Empty);
+    }
     let program_name = || command.to_string_lossy().into_owned();
     let cwd = working_directory(options, files)?;
     let env = environment(options);

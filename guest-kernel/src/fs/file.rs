@@ -115,6 +115,7 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         locks::release_description(self);
+        super::events::opened_or_closed(self, false);
         self.ops.release(self);
     }
 }
@@ -171,7 +172,8 @@ impl FileOps for OpenDirectory {
     fn read(&self, _file: &File, _out: &mut dyn super::Sink) -> SysResult {
         Err(Errno::EISDIR)
     }
-    fn read_at(&self, _file: &File, _offset: u64, _out: &mut dyn super::Sink) -> SysResult {
+    fn read_at(&self, _file: &File, offset: u64, out: &mut dyn super::Sink) -> SysResult {
+        super::io::check_end(offset, out.room())?;
         Err(Errno::EISDIR)
     }
     fn write_at(&self, _file: &File, _offset: u64, _src: &mut dyn super::Source) -> SysResult {

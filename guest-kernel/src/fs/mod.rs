@@ -13,9 +13,11 @@ pub mod console;
 pub mod context;
 pub mod devfs;
 pub mod devices;
+pub mod devpts;
 mod directory;
 pub mod epoll;
 pub mod eventfd;
+pub mod events;
 pub mod fdtable;
 pub mod file;
 mod hostfs;
@@ -206,6 +208,9 @@ pub struct DirEntry {
     pub next: u64,
 }
 
+/// A directory and a name in it.
+pub type Placement = (Arc<dyn Inode>, Arc<[u8]>);
+
 /// What a name in a directory refers to. Methods that don't fit the inode's type return the errno that Linux gives (`ENOTDIR`, `EISDIR`, `EINVAL`, `EROFS`, `EPERM`).
 pub trait Inode: Send + Sync {
     /// For downcasts by the file system that made it.
@@ -227,7 +232,7 @@ pub trait Inode: Send + Sync {
     }
     /// The directory that holds it (or held it last) and its name there, where the file system knows them: `None` for a root, and for
     /// file systems that don't keep track (then the path of the walk decides what `..` is).
-    fn place(&self) -> Option<(Arc<dyn Inode>, Arc<[u8]>)> {
+    fn place(&self) -> Option<Placement> {
         None
     }
     /// Changes attributes; permission was checked by the caller.

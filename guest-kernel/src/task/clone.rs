@@ -228,7 +228,8 @@ fn new_process(caller: &Task, pid: i32, request: &Request) -> Arc<Process> {
         dumpable: AtomicU32::new(parent.dumpable.load(Ordering::Relaxed)),
         executed: AtomicBool::new(false),
         thp_disabled: AtomicBool::new(parent.thp_disabled.load(Ordering::Relaxed)),
-        usage: Default::default(),
+        peak_resident: AtomicU64::new(0),
+        oom_score_adj: AtomicI32::new(parent.oom_score_adj.load(Ordering::Relaxed)),
         child_usage: Default::default(),
     })
 }

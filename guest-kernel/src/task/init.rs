@@ -104,7 +104,8 @@ fn first_task(boot: &BootInfo, cwd: &[u8], program: &[u8]) -> Result<Arc<Task>, 
         dumpable: AtomicU32::new(1),
         executed: AtomicBool::new(false),
         thp_disabled: AtomicBool::new(false),
-        usage: Default::default(),
+        peak_resident: AtomicU64::new(0),
+        oom_score_adj: AtomicI32::new(0),
         child_usage: Default::default(),
     });
     let task = Arc::new(Task {

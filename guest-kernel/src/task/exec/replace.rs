@@ -7,7 +7,7 @@ use crate::{
     fs::Location,
     mm, sched,
     sync::{Interruptible, Mutex, wait_until},
-    task::{Task, exit, hooks, table},
+    task::{Task, exit, hooks, table, usage},
     trace,
 };
 use alloc::sync::Arc;
@@ -141,6 +141,7 @@ fn report(caller: &Task, task: &Task) {
 fn enter_space(task: &Arc<Task>, new: Arc<mm::space::AddressSpace>) {
     let old = task.space.lock().clone();
     if let Some(old) = &old {
+        usage::note_peak(task);
         hooks::leave_space(task, old);
     }
     mm::space::activate(&new);
