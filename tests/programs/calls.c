@@ -59,7 +59,8 @@ static void structures(void) {
     notify.sigev_notify = SIGEV_NONE;
     timer_create(CLOCK_MONOTONIC, &notify, &timer);
     timer_create(CLOCK_REALTIME, NULL, &timer);
-    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    // Of another process: EPERM whatever the caller may do.
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 999999};
     struct __user_cap_data_struct data[2] = {{1 | 2 | 1 << 21, ~0u, 0}, {~0u, ~0u, 0}};
     syscall(SYS_capset, &head, data);
     unsigned word = 5;

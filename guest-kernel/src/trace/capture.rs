@@ -131,7 +131,10 @@ pub(super) fn after(
             continue;
         }
         match call.kind(args, index) {
-            ArgKind::BufOut(_) => buffer(record, arg, ITEM_OUT, value, ret),
+            // A call may return more than there was room for (MSG_TRUNC).
+            ArgKind::BufOut(room) => {
+                buffer(record, arg, ITEM_OUT, value, ret.min(length(args, room)));
+            }
             ArgKind::StrOut => {
                 let item = record.begin_item(tag::STRING, arg, 0);
                 let flags = ITEM_OUT | append_string(record, value, PATH_MAX);

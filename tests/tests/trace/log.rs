@@ -25,6 +25,7 @@ impl Normalizer {
             (r" += ", " = "),
             // Addresses, and sizes that depend on the machine's memory.
             (r"0x[0-9a-f]{6,16}", "ADDR"),
+            (r"\b0000[0-9a-f]{12}\b", "ADDR"),
             (r"^(mmap\(NULL|munmap\(ADDR), \d{7,}", "$1, BIG"),
             (r":\[\d+\]", ":[INO]"),
             (r"/#\d+", "/#INO"),
@@ -45,6 +46,7 @@ impl Normalizer {
             (r"\b(P_PID|P_PGID|PRIO_PROCESS), \d+", "$1, P"),
             (r"by execve in pid \d+", "by execve in pid P"),
             (r"/proc/\d+", "/proc/P"),
+            (r"vt-socket-\d+", "vt-socket-P"),
             // Times and random bytes.
             (r"si_utime=\d+, si_stime=\d+", "TIMES"),
             (r"tv_sec=\d+, tv_([un])sec=\d+", "TV$1"),
@@ -52,17 +54,15 @@ impl Normalizer {
             (r#"^getrandom\("[^"]*""#, "getrandom(RANDOM"),
             (r"((?:vt-\w+-|/cc|etilqs_)\w*?)\w{6}\b", "${1}XXXXXX"),
             (
-                r#"^(\w+\(\d+</(?:proc|dev/urandom|sys|\S*-journal)[^>]*>, )".*""#,
-                "$1MACHINE",
+                r"^((?:p?read|p?write)(?:64)?\(\d+</(?:proc|sys|dev/urandom|\S*-journal)[^>]*>, ).*",
+                "${1}MACHINE",
             ),
             // The machine.
-            (r"^(read\(\d+</proc/[^>]*>, .*) = \d+", "$1 = N"),
             (r"^sysinfo\(.*", "sysinfo"),
             (r"^(uname\(\{sysname=.Linux., nodename=).*", "$1"),
             (r"^(f?statfs\(.*\{f_type=).*", "$1"),
             (r"^(sched_getaffinity\().*", "$1"),
             (r"/\* \d+ vars? \*/", "/* vars */"),
-            (r"st_size=\d+, \.\.\.\}, AT_EMPTY_PATH\) = 0 /proc", "proc"),
             // A handler's return has no result of its own.
             (r"^(rt_sigreturn\(.*\)) = .*", "$1"),
         ];
@@ -123,7 +123,9 @@ impl Log {
                     calls.push(line);
                 }
             }
+            // Of two that are alike the second is thrown away while the first is pending.
             signals.sort();
+            signals.dedup();
         }
         Ok(log)
     }
