@@ -217,6 +217,10 @@ pub trait Inode: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// Attributes.
     fn metadata(&self) -> Result<Metadata, Errno>;
+    /// Whether it has no name any more.
+    fn is_unlinked(&self) -> bool {
+        self.metadata().is_ok_and(|meta| meta.nlink == 0)
+    }
     /// Type, permission bits and owner.
     fn ownership(&self) -> Result<Ownership, Errno> {
         let meta = self.metadata()?;
@@ -462,7 +466,7 @@ pub fn describe_location(kind: &'static str, file: &File) -> Description {
             text: Arc::from(&b"?"[..]),
         };
     };
-    let gone = location.inode.metadata().is_ok_and(|meta| meta.nlink == 0);
+    let gone = location.inode.is_unlinked();
     Description {
         kind,
         text: if gone && !location.path.ends_with(b" (deleted)") {

@@ -165,6 +165,10 @@ impl Inode for Node {
         Ok(self.stat())
     }
 
+    fn is_unlinked(&self) -> bool {
+        self.attr().nlink == 0
+    }
+
     fn ownership(&self) -> Result<Ownership, Errno> {
         Ok(self.owner())
     }
