@@ -95,6 +95,13 @@ impl Console {
         if output.queue.is_empty() && !output.writing && output.direct[index] && len > 0 {
             match count(ram.write_out(descriptor(index), buf, len, true)) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
+                // A device such as /dev/full doesn't say that it won't block, but poll(2) does.
+                Err(Errno::OPNOTSUPP)
+                    if known.kind == kind::DEVICE
+                        && ready(descriptor(index), PollFlags::OUT, Some(0)) =>
+                {
+                    return count(ram.write_out(descriptor(index), buf, len, false));
+                }
                 // A terminal, for one, can't promise not to block.
                 Err(Errno::OPNOTSUPP) => output.direct[index] = false,
                 result => return result,
