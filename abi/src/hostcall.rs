@@ -54,6 +54,9 @@ pub enum Op {
     ConsoleWrite = 16,
     /// `(buf, len) -> bytes`: input from the caller's descriptor 0. `-EAGAIN`: none now, `PENDING_CONSOLE_INPUT` will follow. 0: end of input.
     ConsoleRead = 17,
+    /// `(fd, offset, whence) -> position`: lseek(2) on the caller's descriptor 0, 1 or 2 when it is a regular file (`ConsoleFd::kind` 3); `offset` is
+    /// signed. `-ESPIPE` for any other kind.
+    ConsoleSeek = 18,
     /// `(buf)`: writes [`HostTime`], all three clocks read together.
     Time = 32,
     /// `(buf, len)`: entropy.
@@ -83,6 +86,7 @@ impl Op {
             8 => Op::GetXattr,
             16 => Op::ConsoleWrite,
             17 => Op::ConsoleRead,
+            18 => Op::ConsoleSeek,
             32 => Op::Time,
             33 => Op::Random,
             34 => Op::Log,

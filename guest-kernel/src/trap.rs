@@ -3,14 +3,14 @@
 use crate::{
     Errno, arch,
     arch::TrapFrame,
-    fs, hostcall,
+    fs,
     mm::{
         self, host,
         space::{Access, FaultError},
     },
     sched,
     signal::{self, SigInfo},
-    syscall, time, trace,
+    syscall, task, time, trace,
 };
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use vitrine_abi::{
@@ -77,10 +77,12 @@ fn before_user(frame: &mut TrapFrame) {
         }
         if arch::take_reschedule() {
             sched::reschedule();
+            task::rseq::before_user(frame);
         }
         if !sched::with_current(|task| signal::has_work(task)) {
             break;
         }
+        task::rseq::before_user(frame);
         signal::deliver(frame);
     }
     // A non-canonical or kernel-half instruction pointer would fault in the kernel's own return instruction.
@@ -111,11 +113,10 @@ pub fn take_host_events() {
     let reasons = control.pending.swap(0, SeqCst);
     sched::expire();
     if reasons & pending::PENDING_CONSOLE_INPUT != 0 {
-        hostcall::console_input_queue().wake_all();
         fs::console::pump_input();
     }
     if reasons & pending::PENDING_CONSOLE_OUTPUT != 0 {
-        hostcall::console_output_queue().wake_all();
+        fs::console::pump_output();
     }
     if reasons & pending::PENDING_WINSIZE != 0 {
         let size = control.winsize.load(SeqCst);

@@ -3,13 +3,14 @@
 //! Its tables grow with live threads only, and are bounded whatever the guest writes.
 
 use crate::{
+    decode::View,
     event::{Captured, Event, EventKind, ExecEvent, ExitEvent, Phase, Strings, SyscallEvent},
     record::{Corrupt, Items, RawRecord},
 };
 use std::{collections::HashMap, sync::Arc};
 use vitrine_abi::{
     event::{
-        ClockBody, DropsBody, ExecBody, ExitBody, ForkBody, SignalBody, SyscallBody,
+        ClockBody, DropsBody, ExecBody, ExitBody, ForkBody, SignalBody, StopBody, SyscallBody,
         UnimplementedBody, field, kind,
     },
     syscall,
@@ -194,6 +195,9 @@ impl Decoder {
                     first_seq: body.first_seq,
                 }
             }
+            kind::STOP => EventKind::Stop {
+                signo: record.body::<StopBody>()?.0.signo,
+            },
             kind::UNIMPLEMENTED => EventKind::Unimplemented {
                 nr: record.body::<UnimplementedBody>()?.0.nr,
             },
@@ -291,23 +295,21 @@ impl Decoder {
                 field::CWD => event.cwd = data.to_vec(),
                 field::ARGV => event.argv = Strings::parse(data),
                 field::ENVP => event.envp = Strings::parse(data),
+                field::OLD_TID => event.old_tid = Some(View(data).i32(0)),
                 _ => {}
             }
         }
         let (comm, exe) = (self.event.comm.clone(), self.event.exe.clone());
+        // The call that began in another thread ends in this one.
+        let caller = event.old_tid.and_then(|old| self.threads.remove(&old));
+        let pending = caller.and_then(|caller| caller.pending);
         match self.threads.get_mut(&tid) {
             Some(thread) => {
                 thread.comm = comm;
                 thread.exe = exe;
+                thread.pending = pending.or(thread.pending.take());
             }
-            None => self.insert(
-                tid,
-                Thread {
-                    comm,
-                    exe,
-                    pending: None,
-                },
-            ),
+            None => self.insert(tid, Thread { comm, exe, pending }),
         }
         Ok(event)
     }

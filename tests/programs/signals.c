@@ -143,20 +143,20 @@ int main(void) {
     int p[2];
     char byte;
     SHOW(pipe(p));
-    timer.it_value.tv_usec = 5000;
+    timer.it_value.tv_usec = 30000;
     setitimer(ITIMER_REAL, &timer, 0);
     SHOW(read(p[0], &byte, 1));
     sa.sa_flags = SA_RESTART;
     sigaction(SIGALRM, &sa, 0);
     pid_t child = fork();
-    if (!child) { usleep(30000); write(p[1], "x", 1); _exit(0); }
+    if (!child) { usleep(150000); write(p[1], "x", 1); _exit(0); }
     setitimer(ITIMER_REAL, &timer, 0);
     SHOW(read(p[0], &byte, 1));
     waitpid(child, 0, 0);
-    struct timespec nap = {0, 20000000}, left = {0, 0};
+    struct timespec nap = {0, 400000000}, left = {0, 0};
     setitimer(ITIMER_REAL, &timer, 0);
     SHOW(nanosleep(&nap, &left));
-    HOLDS(left.tv_nsec > 0 && left.tv_nsec < 20000000);
+    HOLDS(left.tv_nsec > 0 && left.tv_nsec < 400000000);
     sigset_t empty;
     sigemptyset(&empty);
     setitimer(ITIMER_REAL, &timer, 0);

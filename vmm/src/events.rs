@@ -222,6 +222,9 @@ impl Events {
         if deadline == u64::MAX {
             return Some(SLOW_TICK);
         }
+        if self.shared.told_deadline.load(Ordering::SeqCst) == deadline {
+            return Some(TICK);
+        }
         let left = deadline.saturating_sub(self.guest_tsc());
         Some(self.shared.duration(left).clamp(TICK / 10, TICK))
     }

@@ -25,7 +25,7 @@ use crate::vcpu::{self, RunLoop};
 use crate::{tty, workload};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
-const HUGE_FROM: u64 = 32 << 20;
+const HUGE_FROM: u64 = 0;
 /// Stack of the VMM's helper threads.
 const THREAD_STACK: usize = 256 << 10;
 

@@ -146,6 +146,21 @@ fn much_data_goes_through_the_bounded_queue() {
 }
 
 #[test]
+fn regular_files_are_read_and_written_in_place() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (input, output) = (folder.join("cat-input"), folder.join("cat-output"));
+    let sent: Vec<u8> = (0..300_000u32).map(|index| (index / 3) as u8).collect();
+    std::fs::write(&input, &sent).unwrap();
+    let status = vitrine("cat", &[])
+        .stdin(std::fs::File::open(&input).unwrap())
+        .stdout(std::fs::File::create(&output).unwrap())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(std::fs::read(&output).unwrap() == sent);
+}
+
+#[test]
 fn a_reader_that_leaves_is_a_broken_pipe() {
     let mut child = start_cat();
     drop(child.stdout.take());

@@ -3,26 +3,18 @@
 //! A terminal becomes a guest [`Tty`] whose other side is the host's terminal (in raw mode: echo and output processing are the guest's). A
 //! pipe, file, device or socket becomes a [`Stream`]: bytes as they come, with the host's attributes.
 
+mod stream;
+
 use super::{
-    Description, File, FileOps, Location, Metadata, PollEvents, PollTable, Sink, Source, devfs,
-    devices, pseudo, pty,
+    File, Location, devfs, devices, devpts,
     tty::{Name, Termios1, Tty, TtyBackend, TtyFile, Winsize, job},
 };
-use crate::{
-    Errno, SysResult, hostcall,
-    mm::user,
-    sched,
-    signal::{self, SigInfo},
-    sync::{Interruptible, Mutex, WaitQueue, wait_until},
-    task::Process,
-};
-use alloc::{boxed::Box, collections::VecDeque, format, sync::Arc, vec::Vec};
-use core::{
-    any::Any,
-    sync::atomic::{AtomicU64, Ordering},
-};
-use linux_raw_sys::{general::*, ioctl::FIONREAD};
+use crate::{Errno, hostcall, sync::WaitQueue};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicU64, Ordering};
+use linux_raw_sys::general::*;
 use spin::Once;
+use stream::Stream;
 use vitrine_abi::boot::{BootInfo, ConsoleFd};
 
 /// [`ConsoleFd::kind`]: closed.
@@ -34,8 +26,6 @@ const CHARACTER_DEVICE: u32 = 4;
 
 /// Bytes that go to the host at a time.
 const CHUNK: usize = 64 << 10;
-/// Bytes that are fetched from the host at a time.
-const FETCH: usize = 4096;
 
 /// The console's terminals.
 #[derive(Default)]
@@ -94,16 +84,6 @@ pub fn standard_files(boot: &BootInfo) -> [Option<Arc<File>>; 3] {
     files
 }
 
-/// The console's terminal, if there is one, becomes the controlling terminal of the session that `leader` leads.
-pub fn adopt_console(leader: &Process) {
-    if let Some(tty) = terminal() {
-        let sid = leader.sid.load(Ordering::Relaxed);
-        job::attach(&tty, sid, leader.pgid.load(Ordering::Relaxed));
-        // Attaching marks the leader only if it is in the process table already.
-        leader.has_tty.store(true, Ordering::Relaxed);
-    }
-}
-
 fn access_mode(fd: &ConsoleFd) -> u32 {
     fd.flags & O_ACCMODE
 }
@@ -123,7 +103,7 @@ fn new_terminal(boot: &BootInfo, index: usize) -> Option<Arc<Tty>> {
         host,
         feeds_input: index == 0,
     };
-    let tty = pty::register(boot.uid, || Box::new(backend)).ok()?;
+    let tty = devpts::register(boot.uid, || Box::new(backend)).ok()?;
     let [rows, cols, x_pixels, y_pixels] = boot.winsize;
     tty.init_winsize(Winsize {
         rows,
@@ -150,7 +130,7 @@ fn terminal_file(tty: &Arc<Tty>, access: u32) -> Option<Arc<File>> {
     Some(File::new(
         ops,
         access | O_LARGEFILE,
-        Some(pty::location(tty)),
+        Some(devpts::location(tty)),
     ))
 }
 
@@ -289,211 +269,4 @@ impl TtyBackend for HostTerminal {
             feed_input();
         }
     }
-}
-
-/// Input fetched from the host that nobody has read yet: poll has to look.
-struct Fetched {
-    data: VecDeque<u8>,
-    ended: bool,
-}
-
-static FETCHED: Mutex<Fetched> = Mutex::new(Fetched {
-    data: VecDeque::new(),
-    ended: false,
-});
-
-impl Fetched {
-    /// Tries to have something to read; whether there is (or the end was reached).
-    fn look(&mut self) -> bool {
-        if self.data.is_empty() && !self.ended {
-            let mut buf = alloc::vec![0; FETCH];
-            match hostcall::console_read(&mut buf) {
-                Ok(0) => self.ended = true,
-                Ok(n) => self.data.extend(buf.iter().take(n)),
-                Err(Errno::EAGAIN) => {}
-                // What can't be read has ended.
-                Err(_) => self.ended = true,
-            }
-        }
-        !self.data.is_empty() || self.ended
-    }
-
-    /// Takes up to `room` bytes; none: the end. `None`: nothing yet.
-    fn take(&mut self, room: usize) -> Option<Result<Vec<u8>, Errno>> {
-        if self.data.is_empty() && !self.ended && room > FETCH {
-            // A big read goes past the buffer.
-            let mut buf = alloc::vec![0; room.min(CHUNK)];
-            return match hostcall::console_read(&mut buf) {
-                Ok(n) => {
-                    buf.truncate(n);
-                    Some(Ok(buf))
-                }
-                Err(Errno::EAGAIN) => None,
-                Err(e) => Some(Err(e)),
-            };
-        }
-        if !self.look() {
-            return None;
-        }
-        // The end is told once for each look at the host: a FIFO may get another writer.
-        self.ended = self.ended && !self.data.is_empty();
-        let n = room.min(self.data.len());
-        Some(Ok(self.data.drain(..n).collect()))
-    }
-}
-
-/// A standard descriptor that isn't a terminal.
-struct Stream {
-    fd: ConsoleFd,
-    /// Reads come from the host's descriptor 0.
-    reads: bool,
-    /// Where writes go.
-    output: Option<HostOutput>,
-}
-
-impl FileOps for Stream {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn read(&self, file: &File, out: &mut dyn Sink) -> SysResult {
-        if out.room() == 0 || !self.reads {
-            return Ok(0);
-        }
-        let room = out.room();
-        let look = || FETCHED.lock().take(room);
-        let data = if file.nonblocking() {
-            look().ok_or(Errno::EAGAIN)?
-        } else {
-            let queue = hostcall::console_input_queue();
-            wait_until(&[queue], None, Interruptible::Yes, look).map_err(|_| Errno::ERESTARTSYS)?
-        }?;
-        if data.is_empty() {
-            return Ok(0);
-        }
-        out.put(&data)
-    }
-
-    fn write(&self, file: &File, src: &mut dyn Source) -> SysResult {
-        let host = self.output.as_ref().ok_or(Errno::EBADF)?;
-        let mut done = 0;
-        let mut buf = Vec::new();
-        while src.left() > 0 {
-            buf.resize(src.left().min(CHUNK), 0);
-            let n = match src.take(&mut buf) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(_) if done > 0 => break,
-                Err(e) => return Err(e),
-            };
-            match self.write_all(host, file.nonblocking(), &buf[..n]) {
-                (accepted, Ok(())) => done += accepted,
-                (accepted, Err(e)) => {
-                    done += accepted;
-                    return if done > 0 { Ok(done) } else { Err(e) };
-                }
-            }
-        }
-        Ok(done)
-    }
-
-    fn poll(&self, _file: &File, table: &mut PollTable) -> PollEvents {
-        let mut events = PollEvents::empty();
-        if self.reads {
-            table.add(hostcall::console_input_queue());
-            if FETCHED.lock().look() {
-                events |= PollEvents::IN | PollEvents::RDNORM;
-            }
-        }
-        if let Some(host) = &self.output {
-            table.add(hostcall::console_output_queue());
-            if host.writable() {
-                events |= PollEvents::OUT | PollEvents::WRNORM;
-            }
-        }
-        events
-    }
-
-    fn ioctl(&self, _file: &File, request: u32, arg: u64) -> SysResult {
-        if request != FIONREAD || !self.reads {
-            return Err(Errno::ENOTTY);
-        }
-        let waiting = {
-            let mut fetched = FETCHED.lock();
-            fetched.look();
-            fetched.data.len() as u32
-        };
-        user::write(arg, &waiting)?;
-        Ok(0)
-    }
-
-    fn metadata(&self) -> Result<Metadata, Errno> {
-        let credentials = sched::current().credentials();
-        let owner = (credentials.fsuid, credentials.fsgid);
-        Ok(Metadata {
-            rdev: self.fd.rdev,
-            size: self.fd.size,
-            blocks: self.fd.size.div_ceil(512),
-            blksize: 4096,
-            ..pseudo::attributes(self.fd.dev, self.fd.ino, self.fd.mode, owner)
-        })
-    }
-
-    fn describe(&self, file: &File) -> Description {
-        let (kind, word) = match self.fd.mode & S_IFMT {
-            S_IFIFO => ("pipe", "pipe"),
-            S_IFSOCK => ("unix", "socket"),
-            S_IFCHR => ("char", "char"),
-            _ => ("file", "file"),
-        };
-        let text = format!("{word}:[{}]", self.fd.ino);
-        pseudo::describe(kind, file, text.as_bytes())
-    }
-}
-
-impl Stream {
-    /// Writes all of `data`, or as much as goes before a signal, an error, or (if it may not wait) a full queue.
-    fn write_all(
-        &self,
-        host: &HostOutput,
-        nonblocking: bool,
-        data: &[u8],
-    ) -> (usize, Result<(), Errno>) {
-        let mut done = 0;
-        while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty()) {
-            let look = || match host.write(rest) {
-                Ok(0) => None,
-                other => Some(other),
-            };
-            let result = if nonblocking {
-                look().unwrap_or(Err(Errno::EAGAIN))
-            } else {
-                let queue = hostcall::console_output_queue();
-                wait_until(&[queue], None, Interruptible::Yes, look)
-                    .unwrap_or(Err(Errno::ERESTARTSYS))
-            };
-            match result {
-                Ok(n) => done += n,
-                Err(e) => {
-                    if e == Errno::EPIPE {
-                        broken_pipe();
-                    }
-                    return (done, Err(e));
-                }
-            }
-        }
-        (done, Ok(()))
-    }
-}
-
-/// SIGPIPE to the running task.
-fn broken_pipe() {
-    let task = sched::current();
-    let info = SigInfo {
-        signo: SIGPIPE,
-        pid: task.process.pid,
-        uid: task.credentials().uid,
-        ..SigInfo::default()
-    };
-    signal::send_to_task(&task, info);
 }

@@ -1,6 +1,6 @@
 //! A process's root, working directory and umask; and the mounts that the sandbox starts with.
 
-use super::{Inode, Location, devfs, mount, overlay, path::Walker, procfs, sysfs, tmpfs};
+use super::{Inode, Location, devfs, devpts, mount, overlay, path::Walker, procfs, sysfs, tmpfs};
 use crate::{Errno, sync::Mutex};
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -50,6 +50,12 @@ pub fn init(boot: &BootInfo, cwd: &[u8]) -> Result<Arc<FsContext>, Errno> {
         "sysfs",
         sysfs::root(),
         "ro,nosuid,nodev,noexec,relatime",
+    )?;
+    mount_at(
+        b"/dev/pts",
+        "devpts",
+        devpts::root(),
+        "rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=666",
     )?;
     let shm = tmpfs::root(0o1777, 0, 0);
     // A device file system without the directory simply has no /dev/shm.

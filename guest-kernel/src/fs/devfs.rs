@@ -1,9 +1,8 @@
 //! /dev: the standard device nodes, /dev/pts, and the directories and links that programs expect there.
 
 use super::{
-    DirEntry, FileOps, Inode, Metadata, SetAttr, StatFs, devices,
+    DirEntry, FileOps, Inode, Metadata, SetAttr, StatFs, devices, devpts,
     pseudo::{self, Context, Entry, Kind},
-    pty,
 };
 use crate::{Errno, sync::Mutex};
 use alloc::{sync::Arc, vec::Vec};
@@ -42,7 +41,7 @@ const ENTRIES: &[Entry<Dev>] = &[
     char_device("full", 1),
     char_device("null", 2),
     char_device("ptmx", 3),
-    Entry::other("pts", DT_DIR, |_, _| Ok(pty::root())),
+    Entry::other("pts", DT_DIR, |_, _| Ok(devpts::root())),
     char_device("random", 4),
     Entry::dir("shm", 0o1777, &[]),
     Entry::link("stderr", |_| target("/proc/self/fd/2")),

@@ -3,7 +3,8 @@
 //! [`open`] serves every device node, wherever it lies; `/dev` itself is [`super::devfs`].
 
 use super::{
-    Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, devfs, pseudo, pty,
+    Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, devfs, devpts,
+    pseudo, pty,
     tty::{Name, TtyFile, job},
 };
 use crate::{
@@ -51,7 +52,7 @@ pub fn open(rdev: u64, flags: u32) -> Result<Arc<dyn FileOps>, Errno> {
         }
         PTMX => pty::open_master()?,
         _ => {
-            let tty = pty::by_rdev(rdev).ok_or(Errno::ENXIO)?;
+            let tty = devpts::by_rdev(rdev).ok_or(Errno::ENXIO)?;
             TtyFile::open(&tty, Name::Slave, flags)?
         }
     })
@@ -148,7 +149,6 @@ impl FileOps for MemoryDevice {
         match self.0 {
             // As on Linux, nobody looks at what is written to these.
             Memory::Null | Memory::Zero => Ok(src.left()),
-            Memory::Full if src.left() == 0 => Ok(0),
             Memory::Full => Err(Errno::ENOSPC),
             Memory::Random | Memory::Urandom => {
                 let mut done = 0;

@@ -4,7 +4,7 @@
 //! Positions of a listing are numbers given at listing or creation, never used again, so that a listing goes on rightly whatever happens in between.
 
 use super::{
-    DirEntry,
+    DirEntry, events,
     node::{Node, without_set_id},
 };
 use crate::{Errno, hostcall};
@@ -73,6 +73,15 @@ impl Directory {
                 }
             }
         }
+    }
+
+    /// Notes the node of a name that the host has.
+    fn learn(&mut self, name: Arc<[u8]>, node: Arc<Node>) {
+        let entry = self.by_name.entry(name).or_insert(Entry {
+            position: 0,
+            child: Child::Absent,
+        });
+        entry.child = Child::Node(node);
     }
 
     /// Puts another node under a name that is there.
@@ -192,15 +201,7 @@ impl Node {
         };
         let node = Node::of_host(&self.fs, original, &attr);
         node.set_place(&self.me, &key);
-        if dir.by_name.contains_key(&key) {
-            dir.replace(&key, node.clone());
-        } else {
-            let entry = Entry {
-                position: 0,
-                child: Child::Node(node.clone()),
-            };
-            dir.by_name.insert(key, entry);
-        }
+        dir.learn(key, node.clone());
         Ok(node)
     }
 
@@ -272,6 +273,7 @@ impl Node {
             self.count_directory(1);
         }
         self.touch();
+        events::created(self, name, node);
         Ok(())
     }
 
@@ -291,6 +293,7 @@ impl Node {
         self.directory()?.remove(name);
         node.add_links(-1);
         self.touch();
+        events::removed(self, name, &node);
         Ok(())
     }
 
@@ -301,6 +304,7 @@ impl Node {
         self.directory()?.remove(name);
         self.count_directory(-1);
         self.touch();
+        events::removed(self, name, &node);
         Ok(())
     }
 
@@ -390,6 +394,7 @@ impl Node {
         }
         self.touch();
         new_dir.touch();
+        events::moved((self, old), (new_dir, new), &node, there.as_deref());
         Ok(())
     }
 
@@ -413,6 +418,8 @@ impl Node {
         }
         self.touch();
         new_dir.touch();
+        events::moved((self, old), (new_dir, new), node, None);
+        events::moved((new_dir, new), (self, old), there, None);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The open file description.
 
-use super::{FileOps, KernelSink, KernelSource, Location, PollEvents, PollTable, locks};
+use super::{FileOps, Location, PollEvents, PollTable, locks};
 use crate::{Errno, SysResult, sync::Mutex};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -87,34 +87,12 @@ impl File {
             None => self.ops.metadata(),
         }
     }
-
-    /// Reads into kernel memory at `offset`, without moving the position.
-    pub fn read_kernel(&self, offset: u64, buf: &mut [u8]) -> SysResult {
-        let mut sink = KernelSink::new(buf);
-        let mut done = 0;
-        while super::Sink::room(&sink) > 0 {
-            match self
-                .ops
-                .read_at(self, offset.saturating_add(done as u64), &mut sink)
-            {
-                Ok(0) => break,
-                Ok(n) => done += n,
-                Err(e) if done == 0 => return Err(e),
-                Err(_) => break,
-            }
-        }
-        Ok(done)
-    }
-
-    /// Writes from kernel memory at the current position.
-    pub fn write_kernel(&self, data: &[u8]) -> SysResult {
-        self.ops.write(self, &mut KernelSource::new(data))
-    }
 }
 
 impl Drop for File {
     fn drop(&mut self) {
         locks::release_description(self);
+        super::events::opened_or_closed(self, false);
         self.ops.release(self);
     }
 }
@@ -171,7 +149,8 @@ impl FileOps for OpenDirectory {
     fn read(&self, _file: &File, _out: &mut dyn super::Sink) -> SysResult {
         Err(Errno::EISDIR)
     }
-    fn read_at(&self, _file: &File, _offset: u64, _out: &mut dyn super::Sink) -> SysResult {
+    fn read_at(&self, _file: &File, offset: u64, out: &mut dyn super::Sink) -> SysResult {
+        super::io::check_end(offset, out.room())?;
         Err(Errno::EISDIR)
     }
     fn write_at(&self, _file: &File, _offset: u64, _src: &mut dyn super::Source) -> SysResult {

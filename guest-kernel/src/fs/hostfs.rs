@@ -51,9 +51,8 @@ impl Lower {
     /// Looks a child up on the host.
     pub fn lookup(self: &Arc<Lower>, name: &Arc<[u8]>) -> Result<(Arc<Lower>, HostAttr), Errno> {
         let child = self.child(name);
-        let (base, path) = child.nearest()?;
-        let (handle, attr) = hostcall::lookup(&base, &path)?;
-        child.keep(Arc::new(handle));
+        let (handle, attr) = child.find()?;
+        child.keep(handle);
         Ok((child, attr))
     }
 
@@ -62,11 +61,22 @@ impl Lower {
         if let Some(handle) = &*self.handle.lock() {
             return Ok(handle.clone());
         }
-        let (base, path) = self.nearest()?;
-        let (handle, _) = hostcall::lookup(&base, &path)?;
-        let handle = Arc::new(handle);
+        let (handle, _) = self.find()?;
         self.keep(handle.clone());
         Ok(handle)
+    }
+
+    /// Looks it up on the host. If the VMM has no descriptor left, all other handles make room.
+    fn find(self: &Arc<Lower>) -> Result<(Arc<HostHandle>, HostAttr), Errno> {
+        let (base, path) = self.nearest()?;
+        let (handle, attr) = match hostcall::lookup(&base, &path) {
+            Err(Errno::EMFILE | Errno::ENFILE) => {
+                close_oldest(MAX_HANDLES);
+                hostcall::lookup(&base, &path)?
+            }
+            found => found?,
+        };
+        Ok((Arc::new(handle), attr))
     }
 
     /// The nearest ancestor with an open handle, and the path from there.
@@ -95,14 +105,22 @@ impl Lower {
         *self.handle.lock() = Some(handle);
         let mut open = OPEN.lock();
         open.push_back(Arc::downgrade(self));
-        if open.len() > MAX_HANDLES {
-            let oldest = open.pop_front().and_then(|weak| weak.upgrade());
-            drop(open);
-            if let Some(lower) = oldest
-                && lower.parent.is_some()
-            {
-                lower.handle.lock().take();
-            }
+        let surplus = open.len().saturating_sub(MAX_HANDLES);
+        drop(open);
+        close_oldest(surplus);
+    }
+}
+
+/// Lets go of the `count` handles that were opened first. (Who is using one keeps it open until done.)
+fn close_oldest(count: usize) {
+    for _ in 0..count {
+        let Some(oldest) = OPEN.lock().pop_front() else {
+            break;
+        };
+        if let Some(lower) = oldest.upgrade()
+            && lower.parent.is_some()
+        {
+            lower.handle.lock().take();
         }
     }
 }

@@ -9,6 +9,17 @@ use vitrine_abi::layout::USER_END;
 /// Most bytes that one read or write moves (Linux's MAX_RW_COUNT).
 pub const MAX_COUNT: usize = 0x7fff_f000;
 
+/// Largest file, and largest offset.
+pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
+
+/// A transfer must end below the largest offset; `EINVAL`.
+pub fn check_end(offset: u64, len: usize) -> Result<(), Errno> {
+    match offset.checked_add(len as u64) {
+        Some(end) if end <= MAX_FILE_SIZE => Ok(()),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 /// Bytes that the default frame copies move at a time.
 const PIECE: usize = 512;
 

@@ -87,6 +87,14 @@ pub fn conflict(file: &File, wanted: &Record) -> Option<Record> {
     .copied()
 }
 
+/// A lock of the same owner that overlaps `range`: what F_OFD_GETLK with F_UNLCK asks for.
+pub fn own(file: &File, range: &Record) -> Option<Record> {
+    let records = RECORDS.lock();
+    let mut each = records.get(&key(file))?.iter();
+    each.find(|r| r.owner == range.owner && overlaps(r, range.start, range.end))
+        .copied()
+}
+
 /// Removes the owner's locks in `start..=end`, splitting as needed.
 fn cut(list: &mut Vec<Record>, owner: LockOwner, start: u64, end: u64) {
     let mut kept = Vec::with_capacity(list.len() + 1);
@@ -111,7 +119,8 @@ fn cut(list: &mut Vec<Record>, owner: LockOwner, start: u64, end: u64) {
     *list = kept;
 }
 
-/// Joins a new lock with the same owner's neighbours of its kind.
+/// Joins a new lock with the same owner's neighbours of its kind. An owner's locks stay together, in order of their start: the first in
+/// the way is the one that F_GETLK names.
 fn join(list: &mut Vec<Record>, mut new: Record) {
     list.retain(|r| {
         let same = r.owner == new.owner && r.exclusive == new.exclusive;
@@ -123,7 +132,12 @@ fn join(list: &mut Vec<Record>, mut new: Record) {
         }
         !(same && touches)
     });
-    list.push(new);
+    let mine = |r: &Record| r.owner == new.owner;
+    let at = list
+        .iter()
+        .position(|r| mine(r) && r.start > new.start)
+        .or_else(|| list.iter().rposition(mine).map(|last| last + 1));
+    list.insert(at.unwrap_or(list.len()), new);
 }
 
 /// Sets a record lock; `Err(Some(holder))` if another's is in the way.
@@ -265,25 +279,4 @@ pub fn release_description(file: &File) {
         clear_record(file, description(file), 0, u64::MAX);
         remove_flock(key(file), core::ptr::from_ref(file).addr());
     }
-}
-
-/// All locks, for /proc/locks: device and inode, POSIX or OFD (true) or flock (false), and the range.
-pub fn list() -> Vec<(Key, bool, Record)> {
-    let mut all = Vec::new();
-    for (of, list) in RECORDS.lock().iter() {
-        all.extend(list.iter().map(|r| (*of, true, *r)));
-    }
-    for (of, list) in FLOCKS.lock().iter() {
-        all.extend(list.iter().map(|(owner, exclusive)| {
-            let record = Record {
-                owner: LockOwner::Description(*owner),
-                start: 0,
-                end: i64::MAX as u64,
-                exclusive: *exclusive,
-                pid: -1,
-            };
-            (*of, false, record)
-        }));
-    }
-    all
 }

@@ -13,9 +13,11 @@ pub mod console;
 pub mod context;
 pub mod devfs;
 pub mod devices;
+pub mod devpts;
 mod directory;
 pub mod epoll;
 pub mod eventfd;
+pub mod events;
 pub mod fdtable;
 pub mod file;
 mod hostfs;
@@ -57,7 +59,7 @@ use crate::{
     mm::{MemoryObject, frame::Frame},
     sync::WaitQueue,
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use core::any::Any;
 
 /// Where a read puts its bytes: user memory (one or more pieces) or a kernel buffer.
@@ -206,6 +208,9 @@ pub struct DirEntry {
     pub next: u64,
 }
 
+/// A directory and a name in it.
+pub type Placement = (Arc<dyn Inode>, Arc<[u8]>);
+
 /// What a name in a directory refers to. Methods that don't fit the inode's type return the errno that Linux gives (`ENOTDIR`, `EISDIR`, `EINVAL`, `EROFS`, `EPERM`).
 pub trait Inode: Send + Sync {
     /// For downcasts by the file system that made it.
@@ -223,7 +228,7 @@ pub trait Inode: Send + Sync {
     }
     /// The directory that holds it (or held it last) and its name there, where the file system knows them: `None` for a root, and for
     /// file systems that don't keep track (then the path of the walk decides what `..` is).
-    fn place(&self) -> Option<(Arc<dyn Inode>, Arc<[u8]>)> {
+    fn place(&self) -> Option<Placement> {
         None
     }
     /// Changes attributes; permission was checked by the caller.
@@ -441,11 +446,6 @@ pub trait FileOps: Send + Sync {
     fn flags_changed(&self, _file: &File) {}
     /// The last descriptor to this open description was closed.
     fn release(&self, _file: &File) {}
-}
-
-/// The path of a location for display.
-pub fn display(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }
 
 /// [`Description`] of a file that was opened by path.

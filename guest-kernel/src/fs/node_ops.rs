@@ -1,8 +1,9 @@
 //! The traits of inodes, open files and mappable objects for [`Node`].
 
 use super::{
-    Description, DirEntry, File, FileOps, Inode, Metadata, OpenDirectory, Ownership, SetAttr, Sink,
-    Source, StatFs, describe_location, devfs,
+    Description, DirEntry, File, FileOps, Inode, Metadata, OpenDirectory, Ownership, Placement,
+    SetAttr, Sink, Source, StatFs, describe_location, devfs, events,
+    io::{MAX_FILE_SIZE, check_end},
     node::{Body, NewNode, Node},
     page_cache, pipe,
 };
@@ -19,9 +20,6 @@ use alloc::{sync::Arc, vec::Vec};
 use core::any::Any;
 use linux_raw_sys::general::*;
 use vitrine_abi::layout::PAGE_SIZE;
-
-/// Largest file.
-pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 
 /// Longest extended attribute value.
 const XATTR_MAX: usize = 65536;
@@ -103,6 +101,7 @@ impl Node {
         }?;
         if written > 0 {
             self.touch_write();
+            events::happened(self, IN_MODIFY);
         }
         Ok(written)
     }
@@ -170,7 +169,7 @@ impl Inode for Node {
         Ok(self.owner())
     }
 
-    fn place(&self) -> Option<(Arc<dyn Inode>, Arc<[u8]>)> {
+    fn place(&self) -> Option<Placement> {
         let (parent, name) = self.find_place()?;
         Some((parent, name))
     }
@@ -195,6 +194,12 @@ impl Inode for Node {
             }
             attr.mtime = set.mtime.unwrap_or(attr.mtime);
         });
+        let mask = if set.size.is_some() {
+            IN_MODIFY
+        } else {
+            IN_ATTRIB
+        };
+        events::happened(self, mask);
         Ok(())
     }
 
@@ -222,7 +227,9 @@ impl Inode for Node {
             return Err(Errno::ENOENT);
         }
         page_cache::check_space(1)?;
-        self.add_child(name, &node)
+        self.add_child(name, &node)?;
+        node.set_linkable(false);
+        Ok(())
     }
 
     fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
@@ -439,23 +446,31 @@ impl FileOps for Node {
         if src.left() == 0 {
             return Ok(0);
         }
-        if file.append() {
-            *position = self.contents()?.size();
-        }
-        let n = self.write_contents(*position, src)?;
-        *position += n as u64;
+        check_end(*position, src.left())?;
+        let start = if file.append() {
+            self.contents()?.size()
+        } else {
+            *position
+        };
+        let n = self.write_contents(start, src)?;
+        *position = start + n as u64;
         Ok(n)
     }
 
     fn read_at(&self, file: &File, offset: u64, out: &mut dyn Sink) -> SysResult {
+        check_end(offset, out.room())?;
         let n = self.contents()?.read_at(offset, out)?;
         if n > 0 && file.flags() & O_NOATIME == 0 {
             self.touch_read();
+        }
+        if n > 0 {
+            events::happened(self, IN_ACCESS);
         }
         Ok(n)
     }
 
     fn write_at(&self, file: &File, offset: u64, src: &mut dyn Source) -> SysResult {
+        check_end(offset, src.left())?;
         // Linux appends whatever the offset says (pwrite(2), BUGS).
         let offset = if file.append() {
             self.contents()?.size()
@@ -473,9 +488,9 @@ impl FileOps for Node {
             SEEK_SET => offset,
             SEEK_CUR => {
                 let now = i64::try_from(*position).unwrap_or(i64::MAX);
-                now.checked_add(offset).ok_or(Errno::EOVERFLOW)?
+                now.checked_add(offset).ok_or(Errno::EINVAL)?
             }
-            SEEK_END => size.checked_add(offset).ok_or(Errno::EOVERFLOW)?,
+            SEEK_END => size.checked_add(offset).ok_or(Errno::EINVAL)?,
             SEEK_DATA | SEEK_HOLE => {
                 let from = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
                 contents.seek_data(from, whence == SEEK_HOLE)? as i64

@@ -35,7 +35,9 @@ pub fn open_location(location: &Location, flags: u32) -> Result<Arc<File>, Errno
     } else {
         location.inode.open(flags)?
     };
-    Ok(File::new(ops, status_flags(flags), Some(location.clone())))
+    let file = File::new(ops, status_flags(flags), Some(location.clone()));
+    super::events::opened_or_closed(&file, true);
+    Ok(file)
 }
 
 /// openat2(2) after its arguments were checked.
@@ -56,7 +58,11 @@ pub fn open_at(
     }
     let exclusive = flags & O_EXCL != 0;
     loop {
-        let Last::Name(range) = walker.to_parent()? else {
+        let last = walker.walk_to_parent()?;
+        if last == Last::DotDot {
+            walker.up()?;
+        }
+        let Last::Name(range) = last else {
             return Err(if exclusive {
                 Errno::EEXIST
             } else {
@@ -129,7 +135,7 @@ fn open_temporary(dir: Location, flags: u32, mode: u32) -> Result<Arc<File>, Err
         inode,
         path: Arc::from(path),
     };
-    open_location(&place, flags & !O_DIRECTORY)
+    open_location(&place, flags)
 }
 
 fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
@@ -164,11 +170,21 @@ fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
     }
     let file = open_location(place, flags)?;
     if flags & O_TRUNC != 0 && own.is_regular() {
-        let empty = SetAttr {
-            size: Some(0),
-            ..SetAttr::default()
-        };
-        place.inode.set_attr(&empty)?;
+        resize(&place.inode, 0)?;
     }
     Ok(file)
+}
+
+/// Sets the size, and drops the set-id bits as Linux does for those without CAP_FSETID.
+pub fn resize(inode: &Arc<dyn Inode>, size: u64) -> Result<(), Errno> {
+    let own = inode.ownership()?;
+    let mut set = SetAttr {
+        size: Some(size),
+        ..SetAttr::default()
+    };
+    let set_id = own.mode & (S_ISUID | S_ISGID) != 0;
+    if set_id && !access::capable(&access::current(), CAP_FSETID) {
+        set.mode = Some(super::without_set_id(own.mode) & 0o7777);
+    }
+    inode.set_attr(&set)
 }

@@ -1,6 +1,6 @@
 //! From a path to a place: path_resolution(7).
 //!
-//! A [`Walker`] stands at an inode and has a rest of the path before it. [`Walker::to_parent`] goes as far as the directory of the
+//! A [`Walker`] stands at an inode and has a rest of the path before it. [`Walker::walk_to_parent`] goes as far as the directory of the
 //! last component, [`Walker::finish`] to the end.
 
 use super::{Inode, Location, access, context, mount, same_inode};
@@ -28,7 +28,7 @@ pub enum Follow {
     No,
 }
 
-/// The last component of a path, which [`Walker::to_parent`] leaves alone.
+/// The last component of a path, which [`Walker::walk_to_parent`] leaves alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Last {
     /// A name, as a range of the walker's text.
@@ -54,6 +54,9 @@ pub struct Walker<'p> {
     at: usize,
     links: u32,
     resolve: u32,
+    /// The walk started at its root. (Linux looks the root up late: RESOLVE_NO_XDEV takes an absolute symlink on a relative path for a way to
+    /// another mount.)
+    from_root: bool,
     /// Whether the text ends in slashes after its last component.
     trailing: bool,
 }
@@ -92,7 +95,9 @@ impl<'p> Walker<'p> {
             root = start.clone();
         }
         let cred = task.credentials();
-        Ok(Self::at_place(cred, root, start, path, resolve))
+        let mut walker = Self::at_place(cred, root, start, path, resolve);
+        walker.from_root = absolute || scoped;
+        Ok(walker)
     }
 
     /// A walk by the kernel itself, from the root of everything, with all rights.
@@ -124,6 +129,7 @@ impl<'p> Walker<'p> {
             at: 0,
             links: 0,
             resolve,
+            from_root: false,
             trailing: false,
         }
     }
@@ -181,7 +187,7 @@ impl<'p> Walker<'p> {
     }
 
     /// Goes to the directory that holds the last component, and says what that is.
-    pub fn to_parent(&mut self) -> Result<Last, Errno> {
+    pub fn walk_to_parent(&mut self) -> Result<Last, Errno> {
         loop {
             let Some((range, is_last)) = self.next_component() else {
                 return Ok(Last::Root);
@@ -216,7 +222,7 @@ impl<'p> Walker<'p> {
     /// Goes to the end. A final symlink is followed if `follow` or if a slash comes after it.
     pub fn finish(mut self, follow: bool) -> Result<Location, Errno> {
         loop {
-            match self.to_parent()? {
+            match self.walk_to_parent()? {
                 Last::Root | Last::Dot => return Ok(self.location()),
                 Last::DotDot => {
                     self.up()?;
@@ -306,9 +312,13 @@ impl<'p> Walker<'p> {
             return Err(Errno::ENOENT);
         }
         if text.first() == Some(&b'/') {
-            if self.resolve & RESOLVE_BENEATH != 0 {
+            let mount_of = |path| mount::of_path(path).map(|m| m.id);
+            let leaves_mount = self.resolve & RESOLVE_NO_XDEV != 0
+                && (!self.from_root || mount_of(&self.path) != mount_of(&self.root.path));
+            if self.resolve & RESOLVE_BENEATH != 0 || leaves_mount {
                 return Err(Errno::EXDEV);
             }
+            self.from_root = true;
             self.inode = self.root.inode.clone();
             self.path.clear();
             self.path.extend_from_slice(&self.root.path);

@@ -94,11 +94,6 @@ impl Frame {
         ManuallyDrop::new(self).phys()
     }
 
-    /// Takes back a reference that [`Frame::into_phys`] or [`retain`] made.
-    pub(super) fn adopt(phys: u64) -> Frame {
-        Frame(number(phys))
-    }
-
     fn ptr(&self) -> *mut u8 {
         phys_ptr(self.phys())
     }
@@ -235,19 +230,9 @@ pub fn alloc_contiguous(order: usize) -> Result<Contiguous, Errno> {
 }
 
 impl Contiguous {
-    /// Guest physical address.
-    pub fn phys(&self) -> u64 {
-        self.phys
-    }
-
     /// Address in the direct map.
     pub fn ptr(&self) -> *mut u8 {
         phys_ptr(self.phys)
-    }
-
-    /// Bytes.
-    pub fn len(&self) -> usize {
-        PAGE << self.order
     }
 }
 

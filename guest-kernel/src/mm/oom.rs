@@ -6,6 +6,7 @@ use crate::{
     task::{self, Process},
 };
 use alloc::sync::{Arc, Weak};
+use core::sync::atomic::Ordering::Relaxed;
 
 const SIGKILL: u32 = 9;
 /// `si_code`: sent by the kernel.
@@ -22,6 +23,14 @@ fn resident(process: &Process) -> Option<u64> {
         .find_map(|thread| thread.space.lock().as_ref().map(|space| space.resident()))
 }
 
+/// What the processes are compared by: resident bytes, corrected by oom_score_adj in thousandths of all memory. `None`: not to be killed.
+fn badness(process: &Process, bytes: u64) -> Option<i64> {
+    let correction = i64::from(process.oom_score_adj.load(Relaxed));
+    let total = i64::try_from(super::frame::stats().total.saturating_mul(4096)).ok()?;
+    let bytes = i64::try_from(bytes).ok()?;
+    (correction > -1000).then(|| bytes.saturating_add(total / 1000 * correction))
+}
+
 /// Kills the process with the largest resident size (pid 1 only if there is no other), unless one that was killed before is still
 /// dying. Returns whether the memory of some process is about to become free: then the caller may wait and try again.
 pub fn out_of_memory() -> bool {
@@ -33,8 +42,12 @@ pub fn out_of_memory() -> bool {
     }
     let largest = task::processes()
         .into_iter()
-        .filter_map(|process| resident(&process).map(|bytes| (process.pid != 1, bytes, process)))
-        .max_by_key(|&(expendable, bytes, _)| (expendable, bytes));
+        .filter_map(|process| {
+            let bytes = resident(&process)?;
+            let key = (process.pid != 1, badness(&process, bytes)?);
+            Some((key, bytes, process))
+        })
+        .max_by_key(|(key, _, _)| *key);
     let Some((_, bytes, process)) = largest else {
         return false;
     };

@@ -8,6 +8,7 @@
 
 use super::{
     buddy::Purpose,
+    cell::KernelCell,
     frame::{self, Frame},
     phys_ptr,
 };
@@ -169,6 +170,10 @@ pub struct Leaf {
 }
 
 impl Leaf {
+    #[allow(
+        dead_code,
+        reason = "for requests from outside, which read and write whatever the mappings say"
+    )]
     /// Physical address of the 4 KiB frame that holds `addr`.
     pub fn frame(&self, addr: u64) -> u64 {
         if self.entry.is_huge() {
@@ -225,6 +230,9 @@ pub struct PageTable {
 impl PageTable {
     /// Empty tables with the kernel's half of the PML4 at `kernel_root`.
     pub fn new(kernel_root: u64) -> Result<PageTable, Errno> {
+        if let Some(root) = SPARE_ROOTS.with(SpareRoots::take) {
+            return Ok(PageTable { root });
+        }
         let root = Frame::zeroed()?.into_phys();
         for i in USER_SLOTS..512 {
             Slot::of(root, i).set(Slot::of(kernel_root, i).get());
@@ -440,8 +448,55 @@ pub fn retain_leaf(entry: Entry) {
     }
 }
 
-fn drop_table(table: u64, level: u32, slots: usize) {
-    for i in 0..slots {
+/// PML4s of address spaces that are gone, with the kernel's half in place and nothing below. A software-virtualised KVM keeps a frame
+/// that was a root write-protected for a while, and each write to it costs an exit: the kernel's half alone would cost a millisecond.
+struct SpareRoots {
+    roots: [u64; SPARE],
+    count: usize,
+}
+
+/// How many are kept.
+const SPARE: usize = 64;
+
+static SPARE_ROOTS: KernelCell<SpareRoots> = KernelCell::new(SpareRoots {
+    roots: [0; SPARE],
+    count: 0,
+});
+
+impl SpareRoots {
+    fn take(&mut self) -> Option<u64> {
+        self.count = self.count.checked_sub(1)?;
+        Some(self.roots[self.count])
+    }
+
+    /// False: there are enough.
+    fn keep(&mut self, root: u64) -> bool {
+        let room = self.count < SPARE;
+        if room {
+            self.roots[self.count] = root;
+            self.count += 1;
+        }
+        room
+    }
+}
+
+/// Releases what the user's half of a PML4 leads to, and the PML4 itself or its further use.
+fn drop_root(root: u64) {
+    for i in 0..USER_SLOTS {
+        let slot = Slot::of(root, i);
+        let entry = slot.get();
+        if entry.is_occupied() {
+            drop_table(entry.phys(), 3);
+            slot.set(Entry(0));
+        }
+    }
+    if !SPARE_ROOTS.with(|spare| spare.keep(root)) {
+        frame::release(root);
+    }
+}
+
+fn drop_table(table: u64, level: u32) {
+    for i in 0..512 {
         let entry = Slot::of(table, i).get();
         if !entry.is_occupied() {
             continue;
@@ -449,7 +504,7 @@ fn drop_table(table: u64, level: u32, slots: usize) {
         if level == 1 || entry.is_huge() {
             release_leaf(entry);
         } else {
-            drop_table(entry.phys(), level - 1, 512);
+            drop_table(entry.phys(), level - 1);
         }
     }
     frame::release(table);
@@ -457,6 +512,6 @@ fn drop_table(table: u64, level: u32, slots: usize) {
 
 impl Drop for PageTable {
     fn drop(&mut self) {
-        drop_table(self.root, 4, USER_SLOTS);
+        drop_root(self.root);
     }
 }

@@ -235,9 +235,6 @@ fn length_to_nul(text: *const u8, len: usize) -> usize {
     len
 }
 
-/// Bytes that the frame copies move at a time.
-const BOUNCE: usize = 1024;
-
 /// Writes `len` bytes of a frame from `offset` on to user memory.
 pub fn write_from_frame(
     addr: u64,
@@ -245,15 +242,24 @@ pub fn write_from_frame(
     offset: usize,
     len: usize,
 ) -> Result<(), Errno> {
-    let mut buf = [0u8; BOUNCE];
-    let mut done = 0;
-    while done < len {
-        let part = (len - done).min(BOUNCE);
-        frame.read(offset + done, &mut buf[..part]);
-        write_bytes(addr.wrapping_add(done as u64), &buf[..part])?;
-        done += part;
+    let source = frame_part(frame, offset, len)?;
+    let done = by_page(addr, len, Access::Write, |user, at, part| {
+        // SAFETY: both sides are valid for `part` bytes; `copy` allows them to overlap, since a file can be read into its own mapping.
+        unsafe { core::ptr::copy(source.add(at), user, part) };
+    })?;
+    if done == len {
+        Ok(())
+    } else {
+        Err(Errno::EFAULT)
     }
-    Ok(())
+}
+
+/// Where the direct map shows `len` bytes of a frame from `offset` on.
+fn frame_part(frame: &super::frame::Frame, offset: usize, len: usize) -> Result<*mut u8, Errno> {
+    match offset.checked_add(len) {
+        Some(end) if end <= PAGE_SIZE as usize => Ok(phys_ptr(frame.phys() + offset as u64)),
+        _ => Err(Errno::EFAULT),
+    }
 }
 
 /// Reads `len` bytes of user memory into a frame at `offset`.
@@ -263,13 +269,14 @@ pub fn read_to_frame(
     offset: usize,
     len: usize,
 ) -> Result<(), Errno> {
-    let mut buf = [0u8; BOUNCE];
-    let mut done = 0;
-    while done < len {
-        let part = (len - done).min(BOUNCE);
-        read_bytes(addr.wrapping_add(done as u64), &mut buf[..part])?;
-        frame.write(offset + done, &buf[..part]);
-        done += part;
+    let target = frame_part(frame, offset, len)?;
+    let done = by_page(addr, len, Access::Read, |user, at, part| {
+        // SAFETY: as in `write_from_frame`.
+        unsafe { core::ptr::copy(user, target.add(at), part) };
+    })?;
+    if done == len {
+        Ok(())
+    } else {
+        Err(Errno::EFAULT)
     }
-    Ok(())
 }

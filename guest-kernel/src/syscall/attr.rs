@@ -265,16 +265,7 @@ fn set_size(inode: &Arc<dyn Inode>, size: u64) -> SysResult {
         exceed_file_size();
         return Err(Errno::EFBIG);
     }
-    let own = inode.ownership()?;
-    let mut set = SetAttr {
-        size: Some(size),
-        ..SetAttr::default()
-    };
-    let set_id = own.mode & (S_ISUID | S_ISGID) != 0;
-    if set_id && !access::capable(&access::current(), CAP_FSETID) {
-        set.mode = Some(fs::without_set_id(own.mode) & 0o7777);
-    }
-    inode.set_attr(&set)?;
+    fs::open::resize(inode, size)?;
     Ok(0)
 }
 

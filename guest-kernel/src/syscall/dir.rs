@@ -225,7 +225,7 @@ pub fn mkdir(path: u64, mode: u32) -> SysResult {
 pub fn mkdirat(dirfd: i32, path: u64, mode: u32) -> SysResult {
     let path = user::read_path(path)?;
     let mut walker = Walker::new(dirfd, &path)?;
-    let Last::Name(range) = walker.to_parent()? else {
+    let Last::Name(range) = walker.walk_to_parent()? else {
         return Err(Errno::EEXIST);
     };
     match walker.lookup(&range) {
@@ -249,7 +249,7 @@ pub fn rmdir(path: u64) -> SysResult {
 /// rmdir(2) relative to `dirfd`.
 pub fn remove_directory(dirfd: i32, path: &[u8]) -> SysResult {
     let mut walker = Walker::new(dirfd, path)?;
-    let range = match walker.to_parent()? {
+    let range = match walker.walk_to_parent()? {
         Last::Name(range) => range,
         Last::Dot => return Err(Errno::EINVAL),
         Last::DotDot => return Err(Errno::ENOTEMPTY),

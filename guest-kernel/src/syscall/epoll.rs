@@ -140,8 +140,8 @@ fn wait(epfd: i32, events: u64, max: i32, deadline: Option<u64>) -> SysResult {
 fn can_poll(file: &File) -> bool {
     file.ops.metadata().map_or(true, |metadata| {
         let kind = metadata.mode & S_IFMT;
-        // null, zero and full.
-        let trivial = metadata.rdev >> 8 == 1 && matches!(metadata.rdev & 0xff, 3 | 5 | 7);
+        // null, zero, full and urandom.
+        let trivial = metadata.rdev >> 8 == 1 && matches!(metadata.rdev & 0xff, 3 | 5 | 7 | 9);
         kind != S_IFREG && kind != S_IFDIR && !trivial
     })
 }

@@ -229,10 +229,10 @@ fn lock_range(file: &File, lock: &Flock) -> Result<(u64, u64), Errno> {
 
 /// The lock that a `struct flock` describes, as the running process's or the description's.
 fn wanted(file: &File, lock: &Flock, ofd: bool) -> Result<Record, Errno> {
-    if ofd && lock.pid != 0 {
+    let (start, end) = lock_range(file, lock)?;
+    if !matches!(lock.kind as u32, F_RDLCK | F_WRLCK | F_UNLCK) || ofd && lock.pid != 0 {
         return Err(Errno::EINVAL);
     }
-    let (start, end) = lock_range(file, lock)?;
     let (owner, pid) = if ofd {
         (locks::description(file), -1)
     } else {
@@ -250,11 +250,17 @@ fn wanted(file: &File, lock: &Flock, ofd: bool) -> Result<Record, Errno> {
 
 fn get_lock(file: &File, arg: u64, ofd: bool) -> SysResult {
     let mut lock = user::read::<Flock>(arg)?;
-    if !matches!(lock.kind as u32, F_RDLCK | F_WRLCK) {
+    let unlock = lock.kind as u32 == F_UNLCK;
+    if !ofd && !matches!(lock.kind as u32, F_RDLCK | F_WRLCK) {
         return Err(Errno::EINVAL);
     }
     let wanted = wanted(file, &lock, ofd)?;
-    match locks::conflict(file, &wanted) {
+    let found = if unlock {
+        locks::own(file, &wanted)
+    } else {
+        locks::conflict(file, &wanted)
+    };
+    match found {
         None => lock.kind = F_UNLCK as i16,
         Some(other) => {
             lock.kind = if other.exclusive { F_WRLCK } else { F_RDLCK } as i16;

@@ -42,7 +42,7 @@ pub fn ioctl(fd: i32, request: u32, arg: u64) -> SysResult {
             Some(meta) if meta.mode & S_IFMT == S_IFREG => {
                 match request {
                     FIONREAD => {
-                        let left = meta.size.saturating_sub(*file.position.lock());
+                        let left = meta.size.wrapping_sub(*file.position.lock());
                         user::write(arg, &(left as i32))?;
                     }
                     FIOQSIZE => user::write(arg, &(meta.size as i64))?,

@@ -50,7 +50,7 @@ pub fn unlinkat(dirfd: i32, path: u64, flags: u32) -> SysResult {
         return dir::remove_directory(dirfd, &path);
     }
     let mut walker = Walker::new(dirfd, &path)?;
-    let Last::Name(range) = walker.to_parent()? else {
+    let Last::Name(range) = walker.walk_to_parent()? else {
         return Err(Errno::EISDIR);
     };
     let victim = walker.lookup(&range)?;
@@ -93,9 +93,9 @@ pub fn renameat2(old_dir: i32, old: u64, new_dir: i32, new: u64, flags: u32) -> 
     }
     let (old_path, new_path) = (user::read_path(old)?, user::read_path(new)?);
     let mut from = Walker::new(old_dir, &old_path)?;
-    let old_last = from.to_parent()?;
+    let old_last = from.walk_to_parent()?;
     let mut to = Walker::new(new_dir, &new_path)?;
-    let new_last = to.to_parent()?;
+    let new_last = to.walk_to_parent()?;
     let (from_place, to_place) = (from.here(), to.here());
     let mount_of = |path| mount::of_path(path).map(|m| m.id);
     if mount_of(&from_place.path) != mount_of(&to_place.path) {
@@ -247,7 +247,7 @@ pub fn linkat(old_dir: i32, old: u64, new_dir: i32, new: u64, flags: u32) -> Sys
     let source = target(old_dir, old, how)?;
     let new_path = user::read_path(new)?;
     let mut walker = Walker::new(new_dir, &new_path)?;
-    let Last::Name(range) = walker.to_parent()? else {
+    let Last::Name(range) = walker.walk_to_parent()? else {
         return Err(Errno::EEXIST);
     };
     match walker.lookup(&range) {
@@ -273,7 +273,7 @@ pub fn linkat(old_dir: i32, old: u64, new_dir: i32, new: u64, flags: u32) -> Sys
 /// The place for a new name that is no directory: the walker in its directory and the name.
 fn new_name<'p>(dirfd: i32, path: &'p [u8]) -> Result<(Walker<'p>, Range<usize>), Errno> {
     let mut walker = Walker::new(dirfd, path)?;
-    let Last::Name(range) = walker.to_parent()? else {
+    let Last::Name(range) = walker.walk_to_parent()? else {
         return Err(Errno::EEXIST);
     };
     match walker.lookup(&range) {

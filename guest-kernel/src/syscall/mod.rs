@@ -35,6 +35,7 @@ mod socket;
 mod splice;
 mod stat;
 mod system;
+mod thread;
 mod time;
 pub mod timeout;
 mod timer;
@@ -169,6 +170,7 @@ static TABLE: Table = {
     splice::add(&mut t);
     stat::add(&mut t);
     system::add(&mut t);
+    thread::add(&mut t);
     time::add(&mut t);
     timer::add(&mut t);
     xattr::add(&mut t);

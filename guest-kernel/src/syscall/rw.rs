@@ -4,8 +4,8 @@ use super::Table;
 use crate::{
     Errno, SysResult, call,
     fs::{
-        self, File, Sink,
-        io::{UserPieces, UserSink, UserSource},
+        self, File, KernelSink, Sink, Source,
+        io::{UserPieces, UserSink, UserSource, check_end},
     },
 };
 use alloc::sync::Arc;
@@ -92,11 +92,11 @@ pub fn pwrite64(fd: i32, buf: u64, count: usize, at: i64) -> SysResult {
 /// readv(2).
 pub fn readv(fd: i32, iov: u64, count: usize) -> SysResult {
     let file = readable(fd)?;
-    let mut sink = UserSink(UserPieces::vector(iov, count)?);
-    if sink.room() == 0 {
+    let pieces = UserPieces::vector(iov, count)?;
+    if pieces.is_empty() {
         return Ok(0);
     }
-    file.ops.read(&file, &mut sink)
+    file.ops.read(&file, &mut UserSink(pieces))
 }
 
 /// writev(2).
@@ -109,11 +109,22 @@ pub fn writev(fd: i32, iov: u64, count: usize) -> SysResult {
     file.ops.write(&file, &mut UserSource(pieces))
 }
 
+/// The result of moving no bytes at an offset: `ESPIPE` where there are no offsets, else 0.
+fn nothing_at(file: &File) -> SysResult {
+    match file.ops.read_at(file, 0, &mut KernelSink::new(&mut [])) {
+        Err(Errno::ESPIPE) => Err(Errno::ESPIPE),
+        _ => Ok(0),
+    }
+}
+
 /// preadv(2). (The offset's high half, the fifth argument, says nothing on a 64-bit machine.)
 pub fn preadv(fd: i32, iov: u64, count: usize, at: i64) -> SysResult {
     let at = offset(at)?;
     let file = readable(fd)?;
     let pieces = UserPieces::vector(iov, count)?;
+    if pieces.is_empty() {
+        return nothing_at(&file);
+    }
     file.ops.read_at(&file, at, &mut UserSink(pieces))
 }
 
@@ -122,6 +133,9 @@ pub fn pwritev(fd: i32, iov: u64, count: usize, at: i64) -> SysResult {
     let at = offset(at)?;
     let file = writable(fd)?;
     let pieces = UserPieces::vector(iov, count)?;
+    if pieces.is_empty() {
+        return nothing_at(&file);
+    }
     file.ops.write_at(&file, at, &mut UserSource(pieces))
 }
 
@@ -146,6 +160,10 @@ pub fn preadv2(fd: i32, iov: u64, count: usize, at: i64, _high: u64, flags: u32)
     }
     let file = readable(fd)?;
     let mut sink = UserSink(UserPieces::vector(iov, count)?);
+    if sink.room() == 0 {
+        return Ok(0);
+    }
+    check_end(u64::try_from(at).unwrap_or(0), sink.room())?;
     check_rwf(&file, flags, RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT)?;
     match u64::try_from(at) {
         Ok(at) => file.ops.read_at(&file, at, &mut sink),
@@ -160,6 +178,10 @@ pub fn pwritev2(fd: i32, iov: u64, count: usize, at: i64, _high: u64, flags: u32
     }
     let file = writable(fd)?;
     let mut source = UserSource(UserPieces::vector(iov, count)?);
+    if source.left() == 0 {
+        return Ok(0);
+    }
+    check_end(u64::try_from(at).unwrap_or(0), source.left())?;
     let known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
     check_rwf(&file, flags, known)?;
     if flags & RWF_APPEND != 0 && is_regular(&file) {
@@ -254,9 +276,9 @@ pub fn fadvise64(fd: i32, at: i64, len: i64, advice: u32) -> SysResult {
 /// readahead(2).
 pub fn readahead(fd: i32, at: i64, count: usize) -> SysResult {
     let file = readable(fd)?;
-    if !is_regular(&file) || at < 0 {
+    if !is_regular(&file) {
         return Err(Errno::EINVAL);
     }
-    prefetch(&file, at.unsigned_abs(), count as u64);
+    prefetch(&file, at.max(0).unsigned_abs(), count as u64);
     Ok(0)
 }

@@ -59,11 +59,15 @@ fn check_space(inode: &Arc<dyn Inode>, name: &[u8], write: bool) -> Result<(), E
     let own = inode.ownership()?;
     let cred = access::current();
     let admin = access::capable(&cred, CAP_SYS_ADMIN);
+    let want = if write { access::WRITE } else { access::READ };
     if name.starts_with(b"user.") {
         if !own.is_regular() && !own.is_dir() {
             return Err(if write { Errno::EPERM } else { Errno::ENODATA });
         }
-        let want = if write { access::WRITE } else { access::READ };
+        // In a directory that anybody may write to, only its owner's attributes count.
+        if write && own.is_dir() && own.mode & S_ISVTX != 0 && !access::owns(&own, &cred) {
+            return Err(Errno::EPERM);
+        }
         return access::check(&own, &cred, want);
     }
     if name.starts_with(b"trusted.") {
@@ -81,6 +85,9 @@ fn check_space(inode: &Arc<dyn Inode>, name: &[u8], write: bool) -> Result<(), E
         };
     }
     // Access control lists are unknown here, and other name spaces don't exist.
+    if !name.starts_with(b"system.") {
+        access::check(&own, &cred, want)?;
+    }
     let acl = name.starts_with(b"system.posix_acl_");
     Err(if acl && !write {
         Errno::ENODATA

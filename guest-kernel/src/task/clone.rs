@@ -59,9 +59,7 @@ impl Request {
             || self.has(CLONE_PIDFD) && self.has(CLONE_THREAD);
         if wrong {
             Err(Errno::EINVAL)
-        } else if self.flags & NAMESPACES != 0 {
-            Err(Errno::EPERM)
-        } else if self.has(CLONE_SETTLS) && self.tls >= USER_END {
+        } else if self.flags & NAMESPACES != 0 || self.has(CLONE_SETTLS) && self.tls >= USER_END {
             Err(Errno::EPERM)
         } else {
             Ok(())
@@ -228,7 +226,8 @@ fn new_process(caller: &Task, pid: i32, request: &Request) -> Arc<Process> {
         dumpable: AtomicU32::new(parent.dumpable.load(Ordering::Relaxed)),
         executed: AtomicBool::new(false),
         thp_disabled: AtomicBool::new(parent.thp_disabled.load(Ordering::Relaxed)),
-        usage: Default::default(),
+        peak_resident: AtomicU64::new(0),
+        oom_score_adj: AtomicI32::new(parent.oom_score_adj.load(Ordering::Relaxed)),
         child_usage: Default::default(),
     })
 }

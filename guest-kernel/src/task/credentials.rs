@@ -82,11 +82,6 @@ impl Credentials {
         cap <= CAP_LAST_CAP && self.cap_effective & (1 << cap) != 0
     }
 
-    /// Whether `gid` is the effective group or a supplementary one.
-    pub fn in_group(&self, gid: u32) -> bool {
-        self.egid == gid || self.groups.contains(&gid)
-    }
-
     /// Whether it may signal, inspect or reschedule a task with credentials `other` by its user id alone (kill(2)'s rule).
     pub fn same_user(&self, other: &Credentials) -> bool {
         let mine = [self.euid, self.uid];

@@ -4,8 +4,8 @@
 //! does its work in a call of its own first.
 
 use super::{Process, Task, Zombie, hooks, session, table, usage};
-use crate::{hostcall, mm::space::AddressSpace, sched, signal, sync::Mutex, trace};
-use alloc::{sync::Arc, vec::Vec};
+use crate::{hostcall, mm::space::AddressSpace, sched, signal, sync::Mutex, time, trace};
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{CLD_DUMPED, CLD_EXITED, CLD_KILLED, SIGCHLD, SIGKILL};
 
@@ -61,7 +61,6 @@ fn end_task(status: u32) {
     task.dying.store(true, Ordering::Relaxed);
     signal::thread_ends(&task);
     *task.rseq.lock() = Default::default();
-    let used = usage::of_task(&task);
     let is_last = task.process.threads.lock().len() == 1;
     trace::exited(&task, final_status(&task, status, is_last), is_last);
     release_memory(&task);
@@ -71,7 +70,6 @@ fn end_task(status: u32) {
     if task.is_leader() {
         process.leader_status.store(status, Ordering::Relaxed);
     }
-    process.usage.lock().add(&used);
     signal_children_of_thread(&task, &process);
     if table::remove_task(&task) {
         end_process(&task, &process, final_status(&task, status, true));
@@ -100,6 +98,7 @@ static RETIRED: Mutex<Option<Arc<AddressSpace>>> = Mutex::new(None);
 fn release_memory(task: &Arc<Task>) {
     let space = task.space.lock().clone();
     if let Some(space) = space {
+        usage::note_peak(task);
         hooks::leave_space(task, &space);
         *task.space.lock() = None;
         let earlier = RETIRED.lock().replace(space);
@@ -116,8 +115,6 @@ pub fn free_retired() {
 /// Takes the current thread, which is not the last one, out of everything without a word to anybody: another task goes on in its place.
 pub fn abandon(task: &Arc<Task>) {
     task.dying.store(true, Ordering::Relaxed);
-    let used = usage::of_task(task);
-    task.process.usage.lock().add(&used);
     release_memory(task);
     let files = task.files.lock().take();
     drop(files);
@@ -234,12 +231,15 @@ fn notify_of_end(process: &Arc<Process>, status: u32) {
 pub fn child_info(process: &Process, signo: u32, status: u32) -> signal::SigInfo {
     let (code, value) = end_code(status);
     let uid = process.zombie.lock().map_or(0, |zombie| zombie.uid);
+    let (utime, stime) = time::cpu::process_ticks(process);
     signal::SigInfo {
         signo,
         code,
         pid: process.pid,
         uid,
         status: value,
+        utime,
+        stime,
         ..Default::default()
     }
 }
@@ -265,18 +265,8 @@ pub fn reap(parent: &Process, process: &Arc<Process>) -> bool {
         .children
         .lock()
         .retain(|child| !Arc::ptr_eq(child, process));
-    let mut used = *process.usage.lock();
+    let mut used = usage::of_process(process);
     used.add(&process.child_usage.lock());
     parent.child_usage.lock().add(&used);
     true
-}
-
-/// Live children of `process` (a helper of /proc and of the introspection tables).
-pub fn live_children(process: &Process) -> Vec<Arc<Process>> {
-    let children = process.children.lock();
-    children
-        .iter()
-        .filter(|child| !child.is_zombie())
-        .cloned()
-        .collect()
 }

@@ -3,7 +3,7 @@
 use super::{Process, Task};
 use crate::{
     Errno,
-    fs::{self, FdTable, File, FsContext, tty},
+    fs::{self, FdTable, File, FsContext, events::Observer, notify, tty},
     mm::space::AddressSpace,
     signal::{
         action::{SA_NOCLDWAIT, SIG_IGN},
@@ -50,6 +50,10 @@ pub fn adopt_console(leader: &Process) {
 
 /// The root file system and the first process's working directory.
 pub fn file_context(boot: &BootInfo, cwd: &[u8]) -> Result<Arc<FsContext>, Errno> {
+    fs::events::observe(Observer {
+        active: notify::active,
+        emit: notify::emit_with_cookie,
+    });
     fs::init(boot, cwd)
 }
 

@@ -3,10 +3,10 @@
 use super::{Credentials, Process, Task, exec, hooks, table, uts};
 use crate::{
     Errno,
-    arch::{Thread, TrapFrame},
+    arch::{self, Thread, TrapFrame},
     hostcall, sched,
     sync::{Mutex, WaitQueue},
-    time,
+    time, trace,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
@@ -104,7 +104,8 @@ fn first_task(boot: &BootInfo, cwd: &[u8], program: &[u8]) -> Result<Arc<Task>, 
         dumpable: AtomicU32::new(1),
         executed: AtomicBool::new(false),
         thp_disabled: AtomicBool::new(false),
-        usage: Default::default(),
+        peak_resident: AtomicU64::new(0),
+        oom_score_adj: AtomicI32::new(0),
         child_usage: Default::default(),
     });
     let task = Arc::new(Task {
@@ -147,11 +148,16 @@ fn run_workload() {
     else {
         return;
     };
+    let start = arch::tsc();
     let mut frame = TrapFrame::default();
     let run = exec::find(AT_FDCWD, &program, 0)
         .and_then(|file| exec::execute(file, argv, envp, &mut frame));
     match run {
-        Ok(_) => sched::current().thread.set_frame(&frame),
+        Ok(_) => {
+            let task = sched::current();
+            task.thread.set_frame(&frame);
+            trace::first_exec(&task, &frame, start);
+        }
         Err(error) => give_up(&program, error),
     }
 }

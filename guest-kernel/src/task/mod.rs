@@ -174,8 +174,10 @@ pub struct Process {
     pub executed: AtomicBool,
     /// PR_SET_THP_DISABLE.
     pub thp_disabled: AtomicBool,
-    /// Used by its ended threads.
-    pub usage: Mutex<usage::Usage>,
+    /// Highest resident size of the address spaces that it has given up, bytes.
+    pub peak_resident: AtomicU64,
+    /// /proc/PID/oom_score_adj: −1000 (the OOM killer leaves it alone) to 1000.
+    pub oom_score_adj: AtomicI32,
     /// Used by the children that it has waited for, with theirs.
     pub child_usage: Mutex<usage::Usage>,
 }

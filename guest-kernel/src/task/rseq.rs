@@ -4,8 +4,7 @@
 //! remains is the abort: a thread that was interrupted by another one or by a signal inside a critical section
 //! goes on at the section's abort address: [`before_user`].
 
-use super::Task;
-use crate::{arch::TrapFrame, mm::user, signal};
+use crate::{arch::TrapFrame, mm::user, sched, signal};
 use linux_raw_sys::general::SIGSEGV;
 
 /// Bytes of `struct rseq` that are in use (AT_RSEQ_FEATURE_SIZE).
@@ -29,10 +28,11 @@ pub struct Registration {
 }
 
 /// The current task was interrupted and is about to go on in user mode at `frame`: called after it was switched away from, and before a
-/// signal handler's frame is set up. A broken area kills it.
-pub fn before_user(task: &Task, frame: &mut TrapFrame) {
-    let registration = *task.rseq.lock();
-    if registration.area != 0 && abort_section(&registration, frame).is_none() {
+/// signal handler's frame is set up. A broken area kills it. No section contains a system call, so a return from one needs nothing.
+pub fn before_user(frame: &mut TrapFrame) {
+    let in_call = frame.orig_rax as i64 >= 0;
+    let registration = sched::with_current(|task| *task.rseq.lock());
+    if !in_call && registration.area != 0 && abort_section(&registration, frame).is_none() {
         signal::force(signal::SigInfo {
             signo: SIGSEGV,
             code: SI_KERNEL,

@@ -1,6 +1,7 @@
 //! What tasks and processes have used: for getrusage, times, wait4 and /proc.
 
 use super::{Process, Task};
+use core::sync::atomic::Ordering;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Sums of what was used.
@@ -50,23 +51,39 @@ fn timeval(ns: u64) -> [i64; 2] {
     ]
 }
 
+/// Highest resident size of the task's address space so far.
+fn peak_resident(task: &Task) -> u64 {
+    let space = task.space.lock().clone();
+    space.map_or(0, |space| space.stats().peak_resident)
+}
+
 /// What one thread has used; the memory is its process's.
 pub fn of_task(task: &Task) -> Usage {
-    let space = task.space.lock().clone();
     let (user_ns, system_ns) = task.times.user_and_system_ns();
     Usage {
         user_ns,
         system_ns,
-        peak_resident: space.map_or(0, |space| space.stats().peak_resident),
+        peak_resident: peak_resident(task),
     }
 }
 
 /// What a process has used with all its threads, ended ones included; not its children.
 pub fn of_process(process: &Process) -> Usage {
-    let mut sum = *process.usage.lock();
-    let threads = process.threads.lock().clone();
-    for thread in threads {
-        sum.add(&of_task(&thread));
+    let (user_ns, system_ns) = process.timers.cpu.user_and_system_ns();
+    let now = process
+        .representative()
+        .map_or(0, |task| peak_resident(&task));
+    Usage {
+        user_ns,
+        system_ns,
+        peak_resident: now.max(process.peak_resident.load(Ordering::Relaxed)),
     }
-    sum
+}
+
+/// The task gives up its address space (exit, execve): what it took at most is remembered.
+pub fn note_peak(task: &Task) {
+    let process = &task.process;
+    process
+        .peak_resident
+        .fetch_max(peak_resident(task), Ordering::Relaxed);
 }

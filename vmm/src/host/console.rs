@@ -1,12 +1,14 @@
-//! The caller's standard descriptors as the guest's console. Output goes through a bounded queue and a writer thread, so that a slow
-//! reader never holds up the vCPU; only files and devices that are ready are written at once, so that the program learns of a full disk.
-//! Input is read only when the guest asks and poll(2) says that there is some.
+//! The caller's standard descriptors as the guest's console. Output that its reader can take now goes there straight from guest memory;
+//! the rest goes through a bounded queue and a writer thread, so that a slow reader never holds up the vCPU. Input is read only when the
+//! guest asks and poll(2) says that there is some. Regular files are read and written at once: they are always ready, and their position
+//! and errors are the caller's.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdin, stdout};
 use vitrine_abi::boot::ConsoleFd;
@@ -19,10 +21,10 @@ use crate::workload::kind;
 
 /// Bytes that wait for the writer at most.
 const QUEUE: usize = 256 << 10;
-/// Most bytes taken from the guest in one call.
-const MAX_WRITE: u64 = 64 << 10;
-/// Most bytes read in one call.
-const MAX_READ: u64 = 64 << 10;
+/// Most bytes put into the queue in one call.
+const MAX_QUEUED: u64 = 64 << 10;
+/// Most bytes read or written directly in one call.
+const MAX_TRANSFER: u64 = 1 << 20;
 
 /// The console.
 pub struct Console {
@@ -36,7 +38,6 @@ pub struct Console {
     drained: Condvar,
 }
 
-#[derive(Default)]
 struct Output {
     queue: VecDeque<(u8, Vec<u8>)>,
     bytes: usize,
@@ -46,6 +47,8 @@ struct Output {
     starved: bool,
     /// Nobody reads from these descriptors any more.
     broken: [bool; 3],
+    /// These descriptors can be written to without blocking, as far as is known.
+    direct: [bool; 3],
 }
 
 impl Console {
@@ -55,7 +58,14 @@ impl Console {
             fds,
             bell,
             arm,
-            output: Mutex::default(),
+            output: Mutex::new(Output {
+                queue: VecDeque::new(),
+                bytes: 0,
+                writing: false,
+                starved: false,
+                broken: [false; 3],
+                direct: fds.map(|fd| fd.kind != kind::TERMINAL),
+            }),
             queued: Condvar::new(),
             drained: Condvar::new(),
         }
@@ -75,21 +85,27 @@ impl Console {
         if !ram.contains(buf, len) {
             return Err(Errno::FAULT);
         }
+        let len = len.min(MAX_TRANSFER);
+        if known.kind == kind::FILE {
+            return count(ram.write_out(descriptor(index), buf, len, false));
+        }
         let mut output = self.output();
         if output.broken[index] {
             return Err(Errno::PIPE);
         }
-        let idle = output.queue.is_empty() && !output.writing;
-        if matches!(known.kind, kind::FILE | kind::DEVICE) && idle {
-            let mut bytes = vec![0; len.min(MAX_WRITE) as usize];
-            ram.read(buf, &mut bytes)?;
-            match write_if_ready(index as u8, &bytes) {
+        if output.queue.is_empty() && !output.writing && output.direct[index] && len > 0 {
+            // Devices other than terminals that are ready don't block, though few promise it.
+            let promise =
+                known.kind != kind::DEVICE || !ready(descriptor(index), PollFlags::OUT, Some(0));
+            match count(ram.write_out(descriptor(index), buf, len, promise)) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                result => return result.map(|count| count as u64),
+                // Not everything can promise not to block.
+                Err(Errno::OPNOTSUPP) => output.direct[index] = false,
+                result => return result,
             }
         }
         let room = QUEUE.saturating_sub(output.bytes) as u64;
-        let count = len.min(room).min(MAX_WRITE);
+        let count = len.min(room).min(MAX_QUEUED);
         if count == 0 {
             output.starved |= len > 0;
             return Ok(0);
@@ -114,7 +130,7 @@ impl Console {
         if self.fds[0].kind == kind::CLOSED {
             return Err(Errno::BADF);
         }
-        let len = len.min(MAX_READ);
+        let len = len.min(MAX_TRANSFER);
         if !ram.contains(buf, len) {
             return Err(Errno::FAULT);
         }
@@ -130,19 +146,34 @@ impl Console {
             self.arm.arm();
             return Err(Errno::AGAIN);
         }
-        let mut bytes = vec![0; len as usize];
-        match rustix::io::read(stdin(), &mut bytes) {
-            Ok(count) => {
-                ram.write(buf, &bytes[..count])?;
-                Ok(count as u64)
-            }
+        match count(ram.read_in(stdin(), buf, len)) {
             Err(Errno::AGAIN | Errno::INTR) => {
                 self.arm.arm();
                 Err(Errno::AGAIN)
             }
             // The terminal is gone: end of input, as on Linux after a hang-up.
             Err(Errno::IO) if self.fds[0].kind == kind::TERMINAL => Ok(0),
-            Err(errno) => Err(errno),
+            result => result,
+        }
+    }
+
+    /// `Op::ConsoleSeek`.
+    pub(super) fn seek(&self, fd: u64, offset: u64, whence: u64) -> Result<u64, Errno> {
+        let index = usize::try_from(fd).map_err(|_| Errno::BADF)?;
+        match self.fds.get(index).map(|known| known.kind) {
+            None | Some(kind::CLOSED) => Err(Errno::BADF),
+            Some(kind::FILE) => {
+                let from = match whence {
+                    0 => SeekFrom::Start(offset),
+                    1 => SeekFrom::Current(offset.cast_signed()),
+                    2 => SeekFrom::End(offset.cast_signed()),
+                    3 => SeekFrom::Data(offset),
+                    4 => SeekFrom::Hole(offset),
+                    _ => return Err(Errno::INVAL),
+                };
+                rustix::fs::seek(descriptor(index), from)
+            }
+            Some(_) => Err(Errno::SPIPE),
         }
     }
 
@@ -177,7 +208,7 @@ impl Writer {
             output.writing = true;
             let skip = output.broken[usize::from(fd)];
             drop(output);
-            let count = bytes.len();
+            let taken = bytes.len();
             let cooked =
                 console.fds[usize::from(fd)].kind == kind::TERMINAL && !crate::log::raw_terminal();
             let bytes = if cooked {
@@ -188,7 +219,7 @@ impl Writer {
             let result = if skip { Ok(()) } else { write_all(fd, &bytes) };
             output = console.output();
             output.writing = false;
-            output.bytes = output.bytes.saturating_sub(count);
+            output.bytes = output.bytes.saturating_sub(taken);
             if let Err(errno) = result {
                 output.broken[usize::from(fd)] = true;
                 if errno != Errno::PIPE {
@@ -218,25 +249,23 @@ fn without_returns(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-fn descriptor(fd: u8) -> BorrowedFd<'static> {
-    match fd {
+fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
+    match result {
+        Ok(count) => Ok(count as u64),
+        Err(cause) => Err(Errno::from_io_error(&cause).unwrap_or(Errno::IO)),
+    }
+}
+
+fn descriptor(index: usize) -> BorrowedFd<'static> {
+    match index {
         0 => stdin(),
         1 => stdout(),
         _ => stderr(),
     }
 }
 
-/// write(2), if poll(2) says that it won't block.
-fn write_if_ready(fd: u8, bytes: &[u8]) -> Result<usize, Errno> {
-    let fd = descriptor(fd);
-    if !ready(fd, PollFlags::OUT, Some(0)) {
-        return Err(Errno::AGAIN);
-    }
-    rustix::io::write(fd, bytes)
-}
-
 fn write_all(fd: u8, mut bytes: &[u8]) -> Result<(), Errno> {
-    let fd = descriptor(fd);
+    let fd = descriptor(usize::from(fd));
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
             Ok(count) => bytes = &bytes[count..],

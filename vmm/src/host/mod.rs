@@ -92,6 +92,7 @@ impl Host {
             Op::GetXattr => files.get_xattr(ram, a, b, c, d, e),
             Op::ConsoleWrite => self.console.write(ram, a, b, c),
             Op::ConsoleRead => self.console.read(ram, a, b),
+            Op::ConsoleSeek => self.console.seek(a, b, c),
             Op::Time => self.time(a),
             Op::Random => self.random(a, b),
             Op::Log => self.log(a, b, c),

@@ -70,6 +70,13 @@ impl RunLoop {
     pub fn run(mut self) -> Result<End, RunError> {
         self.vcpu.bind_to_this_thread();
         self.ticker.guest_runs();
+        let result = self.run_guest();
+        // From here on nobody has to look after the guest.
+        self.bell.set_idle(true);
+        result
+    }
+
+    fn run_guest(&mut self) -> Result<End, RunError> {
         let mut debug_line = Vec::new();
         loop {
             if let Some(end) = self.bell.end() {

@@ -71,7 +71,8 @@ impl Buffer {
         self.slots.iter().map(|slot| slot.len).sum()
     }
 
-    /// Appends the first `src.left() % PAGE` bytes to the last slot's page if all of them fit there; how many were appended.
+    /// Appends the first `src.left() % PAGE` bytes to the last slot's page if all of them fit there; how many were appended. At a bad address
+    /// nothing is appended: `EFAULT`.
     pub fn merge(&mut self, src: &mut dyn Source) -> SysResult {
         let len = src.left() % PAGE;
         let Some(slot) = self.slots.back_mut() else {
@@ -81,42 +82,22 @@ impl Buffer {
         if len == 0 || slot.packet || end + len > PAGE {
             return Ok(0);
         }
-        let mut done = 0;
-        while done < len {
-            match src.take(&mut slot.page[end + done..end + len]) {
-                Ok(0) => break,
-                Ok(n) => done += n,
-                Err(error) if done == 0 => return Err(error),
-                Err(_) => break,
-            }
-        }
-        slot.len += done;
-        Ok(done)
+        take_all(src, &mut slot.page[end..end + len])?;
+        slot.len += len;
+        Ok(len)
     }
 
-    /// Fills one new slot from `src`; how many bytes went there. The buffer must not be full.
+    /// Fills one new slot from `src`; how many bytes went there. The buffer must not be full. At a bad address there is no new slot: `EFAULT`.
     pub fn push(&mut self, src: &mut dyn Source, packet: bool) -> SysResult {
         self.slots.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let mut page = match self.spare.pop() {
             Some(page) => page,
             None => anon::zeroed(PAGE)?,
         };
-        let wanted = src.left().min(PAGE);
-        let mut len = 0;
-        let mut result = Ok(());
-        while len < wanted {
-            match src.take(&mut page[len..wanted]) {
-                Ok(0) => break,
-                Ok(n) => len += n,
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
-            }
-        }
-        if len == 0 {
+        let len = src.left().min(PAGE);
+        if let Err(error) = take_all(src, &mut page[..len]) {
             self.keep(page);
-            return result.map(|()| 0);
+            return Err(error);
         }
         self.slots.push_back(Slot {
             page,
@@ -127,7 +108,8 @@ impl Buffer {
         Ok(len)
     }
 
-    /// Moves bytes to `out` until it has no room, the buffer is empty or a packet ends; how many. `EFAULT` only if none could be stored.
+    /// Moves bytes to `out` until it has no room, the buffer is empty or a packet ends; how many. A slot's bytes that could not be stored in full
+    /// stay: `EFAULT` if they were the first.
     pub fn pop(&mut self, out: &mut dyn Sink) -> SysResult {
         let mut total = 0;
         while let Some(slot) = self.slots.front_mut() {
@@ -135,24 +117,19 @@ impl Buffer {
             if wanted == 0 {
                 break;
             }
-            let done = match out.put(&slot.page[slot.start..slot.start + wanted]) {
-                Ok(done) => done.min(wanted),
-                Err(error) if total == 0 => return Err(error),
-                Err(_) => break,
-            };
-            total += done;
+            if let Err(error) = put_all(out, &slot.page[slot.start..slot.start + wanted]) {
+                return if total > 0 { Ok(total) } else { Err(error) };
+            }
+            total += wanted;
             let packet = slot.packet;
-            slot.start += done;
-            slot.len -= done;
-            if packet && done == wanted {
-                slot.len = 0;
+            slot.start += wanted;
+            slot.len -= wanted;
+            if (packet || slot.len == 0)
+                && let Some(slot) = self.slots.pop_front()
+            {
+                self.keep(slot.page);
             }
-            if slot.len == 0 {
-                if let Some(slot) = self.slots.pop_front() {
-                    self.keep(slot.page);
-                }
-            }
-            if packet || done < wanted {
+            if packet {
                 break;
             }
         }
@@ -194,4 +171,28 @@ impl Buffer {
             self.spare.push(page);
         }
     }
+}
+
+/// Fills `buf`, or fails.
+fn take_all(src: &mut dyn Source, buf: &mut [u8]) -> Result<(), Errno> {
+    let mut done = 0;
+    while done < buf.len() {
+        match src.take(&mut buf[done..])? {
+            0 => return Err(Errno::EFAULT),
+            n => done += n,
+        }
+    }
+    Ok(())
+}
+
+/// Stores all of `data`, or fails.
+fn put_all(out: &mut dyn Sink, data: &[u8]) -> Result<(), Errno> {
+    let mut done = 0;
+    while done < data.len() {
+        match out.put(&data[done..])? {
+            0 => return Err(Errno::EFAULT),
+            n => done += n,
+        }
+    }
+    Ok(())
 }

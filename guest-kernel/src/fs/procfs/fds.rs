@@ -47,7 +47,6 @@ impl Inode for Directory {
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {
-        self.subject.alive().map_err(|_| Errno::ENOENT)?;
         let mode = if self.info { 0o555 } else { 0o500 };
         // A process may always look at its own.
         let owner = if self.subject.is_own() {
@@ -153,7 +152,10 @@ impl Inode for Descriptor {
             Some(location) => Some(location.clone()),
             None => Some(Location {
                 path: file.ops.describe(&file).text,
-                inode: Arc::new(OpenInode { file }),
+                inode: match file.ops.inode() {
+                    Some(inode) => inode,
+                    None => Arc::new(OpenInode { file }),
+                },
             }),
         }
     }
@@ -190,7 +192,7 @@ impl Descriptor {
     }
 }
 
-/// The inode of a nameless open file (a pipe, a socket, a console stream), as /proc/PID/fd/N leads to it.
+/// The inode of a nameless open file that has none of its own (a socket, a console stream), as /proc/PID/fd/N leads to it.
 struct OpenInode {
     file: Arc<File>,
 }
@@ -260,6 +262,9 @@ impl FileOps for Reopened {
     }
     fn describe(&self, file: &File) -> Description {
         self.file.ops.describe(file)
+    }
+    fn inode(&self) -> Option<Arc<dyn Inode>> {
+        self.file.ops.inode()
     }
     fn flags_changed(&self, file: &File) {
         self.file.ops.flags_changed(file);

@@ -248,7 +248,6 @@ impl Inode for MemNode {
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {
-        self.subject.alive().map_err(|_| Errno::ENOENT)?;
         let owner = self.subject.owner();
         Ok(pseudo::attributes(
             pseudo::PROC_DEV,

@@ -26,7 +26,6 @@ use crate::{Errno, task};
 use alloc::{format, sync::Arc, vec::Vec};
 use core::any::Any;
 use linux_raw_sys::general::*;
-pub use process::{inherit_oom_adjustment, oom_adjustment};
 use spin::Once;
 use subject::Subject;
 
@@ -70,6 +69,10 @@ impl Inode for Root {
         let mut meta = pseudo::attributes(pseudo::PROC_DEV, ROOT_INO, S_IFDIR | 0o555, (0, 0));
         meta.nlink = 6 + task::processes().len() as u32;
         Ok(meta)
+    }
+
+    fn create(&self, _name: &[u8], mode: u32, _rdev: u64) -> Result<Arc<dyn Inode>, Errno> {
+        Err(pseudo::refuse_create(pseudo::PROC_MAGIC, mode))
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>, Errno> {

@@ -8,13 +8,9 @@ use super::{
     bytes, constant, fds, memory, mounts, net, status,
     subject::{Subject, directory_ino},
 };
-use crate::{
-    Errno,
-    sync::Mutex,
-    task::{self, Process},
-};
-use alloc::{collections::BTreeMap, format, sync::Arc, vec::Vec};
-use core::any::Any;
+use crate::Errno;
+use alloc::{format, sync::Arc, vec::Vec};
+use core::{any::Any, sync::atomic::Ordering};
 use linux_raw_sys::general::*;
 
 /// What a process and a thread both have, followed by what only a process has: the order of a listing.
@@ -81,66 +77,32 @@ static PROCESS: &[Entry<Subject>] = entries![
 /// uid_map and gid_map of the only user namespace.
 const IDENTITY_MAP: &str = "         0          0 4294967295\n";
 
-static NAMESPACES: &[Entry<Subject>] = &[
-    namespace(
-        "cgroup",
-        |_| Ok(bytes("cgroup:[4026531835]")),
-        |_| namespace_location("cgroup", 4026531835),
-    ),
-    namespace(
-        "ipc",
-        |_| Ok(bytes("ipc:[4026531839]")),
-        |_| namespace_location("ipc", 4026531839),
-    ),
-    namespace(
-        "mnt",
-        |_| Ok(bytes("mnt:[4026531840]")),
-        |_| namespace_location("mnt", 4026531840),
-    ),
-    namespace(
-        "net",
-        |_| Ok(bytes("net:[4026531992]")),
-        |_| namespace_location("net", 4026531992),
-    ),
-    namespace(
-        "pid",
-        |_| Ok(bytes("pid:[4026531836]")),
-        |_| namespace_location("pid", 4026531836),
-    ),
-    namespace(
-        "pid_for_children",
-        |_| Ok(bytes("pid:[4026531836]")),
-        |_| namespace_location("pid", 4026531836),
-    ),
-    namespace(
-        "time",
-        |_| Ok(bytes("time:[4026531834]")),
-        |_| namespace_location("time", 4026531834),
-    ),
-    namespace(
-        "time_for_children",
-        |_| Ok(bytes("time:[4026531834]")),
-        |_| namespace_location("time", 4026531834),
-    ),
-    namespace(
-        "user",
-        |_| Ok(bytes("user:[4026531837]")),
-        |_| namespace_location("user", 4026531837),
-    ),
-    namespace(
-        "uts",
-        |_| Ok(bytes("uts:[4026531838]")),
-        |_| namespace_location("uts", 4026531838),
-    ),
-];
-
-const fn namespace(
-    name: &'static str,
-    read: fn(&Subject) -> Result<Vec<u8>, Errno>,
-    follow: fn(&Subject) -> Option<Location>,
-) -> Entry<Subject> {
-    Entry::magic(name, read, follow)
+/// The entry `name` in ns/ for the namespace `kind` of this number.
+macro_rules! namespace {
+    ($name:literal, $kind:literal, $ino:literal) => {
+        Entry::magic(
+            $name,
+            |s| {
+                s.may_inspect()?;
+                Ok(bytes(concat!($kind, ":[", $ino, "]")))
+            },
+            |s| namespace_location(s, concat!($kind, ":[", $ino, "]"), $ino),
+        )
+    };
 }
+
+static NAMESPACES: &[Entry<Subject>] = &[
+    namespace!("cgroup", "cgroup", 4026531835),
+    namespace!("ipc", "ipc", 4026531839),
+    namespace!("mnt", "mnt", 4026531840),
+    namespace!("net", "net", 4026531992),
+    namespace!("pid", "pid", 4026531836),
+    namespace!("pid_for_children", "pid", 4026531836),
+    namespace!("time", "time", 4026531834),
+    namespace!("time_for_children", "time", 4026531834),
+    namespace!("user", "user", 4026531837),
+    namespace!("uts", "uts", 4026531838),
+];
 
 /// The directory of a process, or of a thread.
 pub fn directory(subject: Subject) -> Arc<dyn Inode> {
@@ -174,11 +136,14 @@ impl Inode for Directory {
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {
-        self.subject.alive().map_err(|_| Errno::ENOENT)?;
         let owner = self.subject.effective_owner();
         let mut meta = pseudo::attributes(pseudo::PROC_DEV, self.ino, S_IFDIR | 0o555, owner);
         meta.nlink = if self.subject.is_thread { 6 } else { 7 };
         Ok(meta)
+    }
+
+    fn create(&self, _name: &[u8], mode: u32, _rdev: u64) -> Result<Arc<dyn Inode>, Errno> {
+        Err(pseudo::refuse_create(pseudo::PROC_MAGIC, mode))
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
@@ -212,14 +177,19 @@ impl Inode for TaskDirectory {
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {
-        let process = self.subject.process().map_err(|_| Errno::ENOENT)?;
+        let threads = self.subject.process().map(|p| p.threads.lock().len());
         let owner = self.subject.effective_owner();
         let mut meta = pseudo::attributes(pseudo::PROC_DEV, self.ino, S_IFDIR | 0o555, owner);
-        meta.nlink = 2 + process.threads.lock().len().max(1) as u32;
+        meta.nlink = 2 + threads.unwrap_or(1).max(1) as u32;
         Ok(meta)
     }
 
+    fn create(&self, _name: &[u8], mode: u32, _rdev: u64) -> Result<Arc<dyn Inode>, Errno> {
+        Err(pseudo::refuse_create(pseudo::PROC_MAGIC, mode))
+    }
+
     fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
+        self.subject.process()?;
         let tid = super::parse_id(name).ok_or(Errno::ENOENT)?;
         let thread = self.subject.thread(tid).ok_or(Errno::ENOENT)?;
         Ok(directory(thread))
@@ -396,29 +366,8 @@ fn set_timer_slack(subject: &Subject, data: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// `oom_score_adj` of the processes that have set it, with the start time that tells a pid's users apart.
-static OOM_ADJUSTMENTS: Mutex<BTreeMap<i32, (u64, i32)>> = Mutex::new(BTreeMap::new());
-
-/// What a process's memory use is corrected by when the OOM killer chooses, −1000 (never) to 1000. Children have their parent's value.
-pub fn oom_adjustment(process: &Process) -> i32 {
-    let table = OOM_ADJUSTMENTS.lock();
-    match table.get(&process.pid) {
-        Some((start, value)) if *start == process.start_ns => *value,
-        _ => 0,
-    }
-}
-
-/// A new process starts with its parent's value: for fork to call.
-pub fn inherit_oom_adjustment(parent: &Process, child: &Process) {
-    let value = oom_adjustment(parent);
-    if value != 0 {
-        let mut table = OOM_ADJUSTMENTS.lock();
-        table.insert(child.pid, (child.start_ns, value));
-    }
-}
-
 fn oom_score_adj(subject: &Subject) -> Result<i32, Errno> {
-    Ok(oom_adjustment(&*subject.process()?))
+    Ok(subject.process()?.oom_score_adj.load(Ordering::Relaxed))
 }
 
 fn set_oom_score_adj(subject: &Subject, data: &[u8]) -> Result<(), Errno> {
@@ -430,13 +379,10 @@ fn set_oom_score_adj(subject: &Subject, data: &[u8]) -> Result<(), Errno> {
     let process = subject.process()?;
     let privileged =
         crate::sched::current().credentials().cap_effective & 1 << CAP_SYS_RESOURCE != 0;
-    if value < oom_adjustment(&process) && !privileged {
+    if value < process.oom_score_adj.load(Ordering::Relaxed) && !privileged {
         return Err(Errno::EACCES);
     }
-    let live = task::processes();
-    let mut table = OOM_ADJUSTMENTS.lock();
-    table.retain(|pid, _| live.iter().any(|p| p.pid == *pid));
-    table.insert(process.pid, (process.start_ns, value));
+    process.oom_score_adj.store(value, Ordering::Relaxed);
     Ok(())
 }
 
@@ -457,10 +403,11 @@ struct NamespaceNode(u64);
 /// `st_dev` of namespaces.
 const NSFS_DEV: u64 = 4;
 
-fn namespace_location(kind: &str, ino: u64) -> Option<Location> {
+fn namespace_location(subject: &Subject, text: &str, ino: u64) -> Option<Location> {
+    subject.may_inspect().ok()?;
     Some(Location {
         inode: Arc::new(NamespaceNode(ino)),
-        path: Arc::from(format!("{kind}:[{ino}]").as_bytes()),
+        path: Arc::from(text.as_bytes()),
     })
 }
 

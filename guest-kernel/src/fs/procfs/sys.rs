@@ -2,8 +2,8 @@
 
 use super::{
     super::{
+        devpts,
         pseudo::{Entry, Show, Text, text},
-        pty,
     },
     Global,
     global::{fixed, memory},
@@ -112,8 +112,8 @@ static KERNEL: &[Entry<Global>] = &[
         "pty",
         0o555,
         &[
-            setting("max", |_| Ok(text!("{}\n", pty::PTY_MAX))),
-            fact("nr", |_| Ok(text!("{}\n", pty::count()))),
+            setting("max", |_| Ok(text!("{}\n", devpts::PTY_MAX))),
+            fact("nr", |_| Ok(text!("{}\n", devpts::count()))),
             setting("reserve", |_| Ok("0\n".into())),
         ],
     ),

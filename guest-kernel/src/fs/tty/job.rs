@@ -136,16 +136,6 @@ pub(super) fn hung_up(tty: &Tty, sid: i32) {
     }
 }
 
-/// Whether no member of the group has a parent in another group of its session: nobody could continue it.
-pub fn is_orphaned(pgid: i32) -> bool {
-    !task::table::group(pgid).iter().any(|process| {
-        !process.is_zombie()
-            && process.parent().is_some_and(|parent| {
-                pgid_of(&parent) != pgid && sid_of(&parent) == sid_of(process)
-            })
-    })
-}
-
 /// Refuses what a background process may not do to its controlling terminal, with `signo` SIGTTIN or SIGTTOU to its group
 /// (credits to POSIX, "Terminal access control").
 pub fn check_change(tty: &Tty, signo: u32) -> Result<(), Errno> {
@@ -158,15 +148,14 @@ pub fn check_change(tty: &Tty, signo: u32) -> Result<(), Errno> {
             return Ok(());
         }
     }
-    let ignored = task.process.signals.ignored_and_caught().0;
-    if (task.signals.mask() | ignored) & (1 << (signo - 1)) != 0 {
+    if signal::blocked_or_ignored(&task, signo) {
         return if signo == SIGTTIN {
             Err(Errno::EIO)
         } else {
             Ok(())
         };
     }
-    if is_orphaned(group) {
+    if signal::is_orphaned(group) {
         return Err(Errno::EIO);
     }
     signal_group(group, signo);

@@ -261,6 +261,7 @@ impl Tty {
             }
             state.hung_up = true;
             state.out.clear();
+            state.discard_input();
             state.session
         };
         job::hung_up(self, session);

@@ -38,10 +38,13 @@ enum Place {
     Inherited,
 }
 
+/// Bound sockets by some name.
+type Registry<K> = BTreeMap<K, Weak<UnixSocket>>;
+
 /// Sockets by the inode that they are bound to.
-static BY_INODE: Mutex<BTreeMap<(u64, u64), Weak<UnixSocket>>> = Mutex::new(BTreeMap::new());
+static BY_INODE: Mutex<Registry<(u64, u64)>> = Mutex::new(BTreeMap::new());
 /// Sockets by type and abstract name (the whole address).
-static BY_NAME: Mutex<BTreeMap<(Kind, Arc<[u8]>), Weak<UnixSocket>>> = Mutex::new(BTreeMap::new());
+static BY_NAME: Mutex<Registry<(Kind, Arc<[u8]>)>> = Mutex::new(BTreeMap::new());
 
 /// What an address says.
 pub(super) enum Name<'a> {

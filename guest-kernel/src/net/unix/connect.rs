@@ -208,7 +208,7 @@ impl UnixSocket {
         self.wake();
         if let Some(peer) = peer.filter(|_| self.is_connected_kind()) {
             // What one end no longer receives, the other can no longer send.
-            peer.state.lock().shutdown |= (bits & RECEIVE) * SEND | bits / SEND;
+            peer.state.lock().shutdown |= ((bits & RECEIVE) * SEND) | (bits / SEND);
             peer.wake();
         }
         Ok(())

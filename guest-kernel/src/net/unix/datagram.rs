@@ -243,10 +243,10 @@ impl UnixSocket {
         } else {
             len
         };
-        if flags & MSG_PEEK != 0 {
-            if let Some(packet) = self.state.lock().queue.front_mut() {
-                packet.data = data;
-            }
+        if flags & MSG_PEEK != 0
+            && let Some(packet) = self.state.lock().queue.front_mut()
+        {
+            packet.data = data;
         }
         match copied {
             Ok(copied) if copied == len => Ok(received),

@@ -59,10 +59,18 @@ struct Segment {
     align: u64,
 }
 
+/// A file's contents: its pages, and how many bytes of them count.
+#[derive(Clone)]
+pub struct Contents {
+    /// The pages.
+    pub object: Arc<dyn MemoryObject>,
+    /// Length in bytes.
+    pub size: u64,
+}
+
 /// A program's file whose headers were read.
 pub struct Elf {
-    object: Arc<dyn MemoryObject>,
-    size: u64,
+    contents: Contents,
     header: Header,
     segments: Vec<Segment>,
 }
@@ -91,44 +99,32 @@ pub struct Loaded {
     pub end: u64,
 }
 
-/// Reads bytes of a file of `size` bytes; `EIO` if they don't all exist.
-fn read_exact(
-    object: &Arc<dyn MemoryObject>,
-    size: u64,
-    offset: u64,
-    buf: &mut [u8],
-) -> Result<(), Errno> {
-    let end = offset.checked_add(buf.len() as u64);
-    if end.is_none_or(|end| end > size) {
-        return Err(Errno::EIO);
+impl Contents {
+    /// Reads bytes; `EIO` if they don't all exist.
+    fn read_exact(&self, offset: u64, buf: &mut [u8]) -> Result<(), Errno> {
+        let end = offset.checked_add(buf.len() as u64);
+        if end.is_none_or(|end| end > self.size) {
+            return Err(Errno::EIO);
+        }
+        let mut done = 0;
+        while done < buf.len() {
+            let at = offset + done as u64;
+            let in_page = (at % PAGE_SIZE) as usize;
+            let count = (PAGE_SIZE as usize - in_page).min(buf.len() - done);
+            let page = self.object.page(at / PAGE_SIZE, false)?;
+            page.read(in_page, &mut buf[done..done + count]);
+            done += count;
+        }
+        Ok(())
     }
-    let mut done = 0;
-    while done < buf.len() {
-        let at = offset.checked_add(done as u64).ok_or(Errno::EIO)?;
-        let in_page = (at % PAGE_SIZE) as usize;
-        let count = (PAGE_SIZE as usize - in_page).min(buf.len() - done);
-        let page = object
-            .page(at / PAGE_SIZE, false)
-            .map_err(|error| match error {
-                Errno::ENXIO => Errno::EIO,
-                other => other,
-            })?;
-        page.read(in_page, &mut buf[done..done + count]);
-        done += count;
-    }
-    Ok(())
-}
 
-/// The first bytes of a file, with NULs after its end.
-pub fn read_head<const N: usize>(object: &Arc<dyn MemoryObject>) -> Result<[u8; N], Errno> {
-    let mut head = [0; N];
-    match object.page(0, false) {
-        // What follows the file's end in its last page is zero.
-        Ok(page) => page.read(0, &mut head),
-        Err(Errno::ENXIO) => {}
-        Err(error) => return Err(error),
+    /// The first bytes, with NULs after the file's end.
+    pub fn head<const N: usize>(&self) -> Result<[u8; N], Errno> {
+        let mut head = [0; N];
+        let count = N.min(usize::try_from(self.size).unwrap_or(N));
+        self.read_exact(0, &mut head[..count])?;
+        Ok(head)
     }
-    Ok(head)
 }
 
 fn page_down(addr: u64) -> u64 {
@@ -153,7 +149,7 @@ impl Segment {
     fn range(&self) -> Result<(u64, u64), Errno> {
         let end = self.vaddr.checked_add(self.memsz).ok_or(Errno::EINVAL)?;
         let file_end = self.offset.checked_add(self.filesz);
-        let misplaced = self.filesz > 0 && (self.vaddr ^ self.offset) % PAGE_SIZE != 0;
+        let misplaced = self.filesz > 0 && !(self.vaddr ^ self.offset).is_multiple_of(PAGE_SIZE);
         if self.filesz > self.memsz || file_end.is_none() || misplaced {
             return Err(Errno::EINVAL);
         }
@@ -165,10 +161,9 @@ impl Segment {
 }
 
 impl Elf {
-    /// Reads and checks the headers of a file of `size` bytes; `ENOEXEC` for what this kernel can't run. Like Linux it goes by the machine
-    /// and doesn't look at class and byte order.
-    pub fn parse(object: Arc<dyn MemoryObject>, size: u64) -> Result<Elf, Errno> {
-        let head: [u8; size_of::<Header>()] = read_head(&object)?;
+    /// Reads and checks the headers; `ENOEXEC` for what this kernel can't run. (Linux doesn't look at the class in `e_ident` either.)
+    pub fn parse(contents: Contents) -> Result<Elf, Errno> {
+        let head: [u8; size_of::<Header>()] = contents.head()?;
         let header: Header = zerocopy::transmute!(head);
         let right_kind = header.ident.starts_with(b"\x7fELF")
             && [ET_EXEC, ET_DYN].contains(&header.kind)
@@ -184,13 +179,14 @@ impl Elf {
             .map_err(|_| Errno::ENOMEM)?;
         segments.resize(header.phnum as usize, Segment::new_zeroed());
         let bytes = segments.as_mut_slice().as_mut_bytes();
-        read_exact(&object, size, header.phoff, bytes).map_err(|error| match error {
-            Errno::EIO => Errno::ENOEXEC,
-            other => other,
-        })?;
+        contents
+            .read_exact(header.phoff, bytes)
+            .map_err(|error| match error {
+                Errno::EIO => Errno::ENOEXEC,
+                other => other,
+            })?;
         Ok(Elf {
-            object,
-            size,
+            contents,
             header,
             segments,
         })
@@ -205,7 +201,7 @@ impl Elf {
             return Err(Errno::ENOEXEC);
         }
         let mut path = alloc::vec![0; segment.filesz as usize];
-        read_exact(&self.object, self.size, segment.offset, &mut path)?;
+        self.contents.read_exact(segment.offset, &mut path)?;
         if path.pop() != Some(0) {
             return Err(Errno::ENOEXEC);
         }
@@ -286,7 +282,7 @@ impl Elf {
         if segment.filesz > 0 {
             anonymous_from = page_up(file_end);
             let offset = page_down(segment.offset);
-            let backing = Backing::Object(self.object.clone(), offset);
+            let backing = Backing::Object(self.contents.object.clone(), offset);
             space.map(&request(first, anonymous_from - first, prot, backing))?;
             let tail = (anonymous_from - file_end).min(end - file_end) as usize;
             if tail > 0 && segment.flags & PF_W != 0 {

@@ -1,5 +1,6 @@
 //! The file that execve names: resolved, and checked that it may be run.
 
+use super::elf::Contents;
 use crate::{
     Errno,
     fs::{self, Follow, Location, Metadata},
@@ -15,7 +16,7 @@ pub struct Executable {
     /// Where it was found; `None`: it has no name (a memfd).
     pub location: Option<Location>,
     /// Its contents.
-    pub object: Arc<dyn MemoryObject>,
+    pub contents: Contents,
     /// The name that execve was given, or `/dev/fd/N…` for a descriptor's.
     pub name: Vec<u8>,
     /// That name won't lead to it any more once close-on-exec has done its work: a script's interpreter could not open it.
@@ -30,11 +31,6 @@ impl Executable {
             .rsplit(|byte| *byte == b'/')
             .next()
             .unwrap_or_default()
-    }
-
-    /// Bytes in it.
-    pub fn size(&self) -> u64 {
-        self.metadata.size
     }
 
     /// Owner and group that it is to run with (set-user-ID and set-group-ID bits).
@@ -61,7 +57,10 @@ impl Executable {
         }
         Ok(Executable {
             location,
-            object: object.map_err(|_| Errno::EACCES)?,
+            contents: Contents {
+                object: object.map_err(|_| Errno::EACCES)?,
+                size: metadata.size,
+            },
             name,
             hidden_from_interpreter: false,
             metadata,

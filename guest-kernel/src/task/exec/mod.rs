@@ -89,7 +89,7 @@ pub fn execute(
     let comm = file.base_name().to_vec();
     let name = file.name.clone();
     let mut scripts = 0;
-    while let Some(line) = script::parse(&elf::read_head(&file.object)?) {
+    while let Some(line) = script::parse(&file.contents.head()?) {
         scripts += 1;
         if scripts > MAX_SCRIPTS {
             return Err(Errno::ELOOP);
@@ -104,12 +104,11 @@ pub fn execute(
         argv.splice(..1, front);
         file = find::program(&path)?;
     }
-    let program = Elf::parse(file.object.clone(), file.size())?;
+    let program = Elf::parse(file.contents.clone())?;
     let interpreter = match program.interpreter()? {
         Some(path) => {
             let file = find::program(&path)?;
-            let size = file.size();
-            let parsed = Elf::parse(file.object, size);
+            let parsed = Elf::parse(file.contents);
             Some(parsed.map_err(|error| match error {
                 Errno::ENOEXEC => Errno::ELIBBAD,
                 other => other,

@@ -16,7 +16,8 @@ pub struct Interpreter {
 
 /// Reads the line at the start of a file; `head` is its first bytes, filled up with NULs. `None`: it doesn't start with `#!`.
 pub fn parse(head: &[u8; HEAD]) -> Option<Result<Interpreter, Errno>> {
-    let line = head.strip_prefix(b"#!")?;
+    // The last byte doesn't count, as on Linux: there it ends the buffer.
+    let line = head[..HEAD - 1].strip_prefix(b"#!")?;
     Some(parse_line(line))
 }
 
