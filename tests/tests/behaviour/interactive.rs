@@ -176,10 +176,9 @@ fn job_control() -> Result<(), Failed> {
         t.send("\x1a")?;
         t.expect("Stopped")?;
         t.expect("$ ")?;
-        t.line("bg", "\n")?;
-        t.expect("$ ")?;
-        settle();
         // It reads in the background: stopped by SIGTTIN.
+        t.line("bg; sleep 0.5", "Stopped")?;
+        t.expect("$ ")?;
         t.line("jobs", "Stopped")?;
         t.expect("$ ")?;
         t.line("fg", "\ncat\r\n")?;
@@ -274,7 +273,7 @@ fn readline_programs() -> Result<(), Failed> {
     alike(&["/usr/bin/python3", "-q", "-i"], |t| {
         t.expect(">>> ")?;
         t.line("6 * 7", "\n42\r\n>>> ")?;
-        t.line("input('name? ')", "name? ")?;
+        t.line("input('name? ')", "\r\nname? ")?;
         t.line("me", "'me'\r\n>>> ")?;
         t.line("import time; time.sleep(100)", "\n")?;
         settle();

@@ -1,6 +1,7 @@
 //! The caller's standard descriptors as the guest's console. Output that its reader can take now goes there straight from guest memory;
-//! the rest goes through a bounded queue and a writer thread, so that a slow reader never holds up the vCPU. Input is read only when the guest asks and poll(2) says that there is some. Regular files are read and
-//! written at once: they are always ready, and their position and errors are the caller's.
+//! the rest goes through a bounded queue and a writer thread, so that a slow reader never holds up the vCPU. Input is read only when the
+//! guest asks and poll(2) says that there is some. Regular files are read and written at once: they are always ready, and their position
+//! and errors are the caller's.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -63,7 +64,7 @@ impl Console {
                 writing: false,
                 starved: false,
                 broken: [false; 3],
-                direct: [true; 3],
+                direct: fds.map(|fd| fd.kind != kind::TERMINAL),
             }),
             queued: Condvar::new(),
             drained: Condvar::new(),
@@ -93,16 +94,12 @@ impl Console {
             return Err(Errno::PIPE);
         }
         if output.queue.is_empty() && !output.writing && output.direct[index] && len > 0 {
-            match count(ram.write_out(descriptor(index), buf, len, true)) {
+            // Devices other than terminals that are ready don't block, though few promise it.
+            let promise =
+                known.kind != kind::DEVICE || !ready(descriptor(index), PollFlags::OUT, Some(0));
+            match count(ram.write_out(descriptor(index), buf, len, promise)) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                // A device such as /dev/full doesn't say that it won't block, but poll(2) does.
-                Err(Errno::OPNOTSUPP)
-                    if known.kind == kind::DEVICE
-                        && ready(descriptor(index), PollFlags::OUT, Some(0)) =>
-                {
-                    return count(ram.write_out(descriptor(index), buf, len, false));
-                }
-                // A terminal, for one, can't promise not to block.
+                // Not everything can promise not to block.
                 Err(Errno::OPNOTSUPP) => output.direct[index] = false,
                 result => return result,
             }
@@ -211,7 +208,7 @@ impl Writer {
             output.writing = true;
             let skip = output.broken[usize::from(fd)];
             drop(output);
-            let count = bytes.len();
+            let taken = bytes.len();
             let cooked =
                 console.fds[usize::from(fd)].kind == kind::TERMINAL && !crate::log::raw_terminal();
             let bytes = if cooked {
@@ -222,7 +219,7 @@ impl Writer {
             let result = if skip { Ok(()) } else { write_all(fd, &bytes) };
             output = console.output();
             output.writing = false;
-            output.bytes = output.bytes.saturating_sub(count);
+            output.bytes = output.bytes.saturating_sub(taken);
             if let Err(errno) = result {
                 output.broken[usize::from(fd)] = true;
                 if errno != Errno::PIPE {
@@ -240,13 +237,6 @@ impl Writer {
     }
 }
 
-fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
-    match result {
-        Ok(count) => Ok(count as u64),
-        Err(cause) => Err(Errno::from_io_error(&cause).unwrap_or(Errno::IO)),
-    }
-}
-
 /// The guest's terminal has made line ends of line feeds. A host terminal that still processes output (standard input or output is
 /// something else, or we are in the background) does so again.
 fn without_returns(bytes: &[u8]) -> Vec<u8> {
@@ -257,6 +247,13 @@ fn without_returns(bytes: &[u8]) -> Vec<u8> {
         }
     }
     text
+}
+
+fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
+    match result {
+        Ok(count) => Ok(count as u64),
+        Err(cause) => Err(Errno::from_io_error(&cause).unwrap_or(Errno::IO)),
+    }
 }
 
 fn descriptor(index: usize) -> BorrowedFd<'static> {
