@@ -170,7 +170,7 @@ fn trace_output() -> Result<(), Failed> {
     ensure(outcome.1 == 0 && text(&outcome) == "hi\n", "-o", &outcome)?;
     let log = std::fs::read_to_string(&file)?;
     ensure(
-        log.contains("execve(") && log.contains("write(1, \"hi\\n\""),
+        log.contains("execve(") && log.contains(">, \"hi\\n\", 3)"),
         "no log",
         &outcome,
     )?;
