@@ -169,12 +169,22 @@ pub fn same(text: &str, seconds: u64) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "native: {native_status}, sandbox: {inside_status}\n--- native\n{}\n{}\n--- sandbox\n{}\n{}",
-        excerpt(&native.stdout),
+        "native: {native_status}, sandbox: {inside_status}\n--- native only\n{}\n{}\n--- sandbox only\n{}\n{}",
+        missing_from(&native.stdout, &inside.stdout),
         excerpt(&native.stderr),
-        excerpt(&inside.stdout),
+        missing_from(&inside.stdout, &native.stdout),
         excerpt(&inside.stderr)
     ))
+}
+
+/// The lines of `one` that `other` hasn't.
+fn missing_from(one: &[u8], other: &[u8]) -> String {
+    let lines: Vec<&[u8]> = other.split(|&byte| byte == b'\n').collect();
+    let missing: Vec<&[u8]> = one
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !lines.contains(line))
+        .collect();
+    excerpt(&missing.join(&b'\n'))
 }
 
 /// Runs a command with this input, for at most `limit`.

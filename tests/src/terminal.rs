@@ -21,8 +21,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs the command, tells how it ended, and keeps the session until the terminal is gone.
-const LEADER: &str =
-    r#""$@"; s=$?; trap '' INT TSTP; printf '\n[ended %s]\n' $s; exec sleep 1000 >/dev/null 2>&1"#;
+const LEADER: &str = r#"trap : INT QUIT TSTP; "$@"; s=$?; printf '\n[ended %s]\n' $s; exec sleep 1000 >/dev/null 2>&1"#;
 
 /// A terminal and the command on it.
 pub struct Terminal {

@@ -42,7 +42,7 @@ impl TraceSink {
         };
         let writer: Box<dyn Write + Send> = match output {
             Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
-            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, io::stderr())),
+            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, crate::log::Stderr)),
         };
         TraceSink {
             pipeline: Pipeline::new(format, options, writer),

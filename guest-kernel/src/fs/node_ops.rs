@@ -17,7 +17,7 @@ use crate::{
     signal,
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::any::Any;
+use core::{any::Any, sync::atomic::Ordering};
 use linux_raw_sys::general::*;
 use vitrine_abi::layout::PAGE_SIZE;
 
@@ -171,6 +171,14 @@ impl Inode for Node {
 
     fn ownership(&self) -> Result<Ownership, Errno> {
         Ok(self.owner())
+    }
+
+    fn count_running(&self, delta: i32) {
+        self.running.fetch_add(delta, Ordering::Relaxed);
+    }
+
+    fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
     }
 
     fn place(&self) -> Option<Placement> {

@@ -165,6 +165,9 @@ fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
     access::check(&own, &cred, want)?;
     if want & WRITE != 0 && own.is_regular() {
         mount::check_writable(place)?;
+        if place.inode.is_running() {
+            return Err(Errno::ETXTBSY);
+        }
     }
     if flags & O_NOATIME != 0 && !access::owns(&own, &cred) {
         return Err(Errno::EPERM);

@@ -122,7 +122,7 @@ pub fn rseq(area: u64, len: u32, flags: u32, signature: u32) -> SysResult {
             Errno::EBUSY
         });
     }
-    if len < ORIGINAL_SIZE || area % task::rseq::ALIGN != 0 {
+    if len < ORIGINAL_SIZE || !area.is_multiple_of(task::rseq::ALIGN) {
         return Err(Errno::EINVAL);
     }
     if area

@@ -51,7 +51,7 @@ struct Output {
 }
 
 impl Console {
-    /// For descriptors as `workload::console_fd` saw them.
+    /// For descriptors as `workload::console` saw them.
     pub fn new(fds: [ConsoleFd; 3], bell: Arc<Bell>, arm: InputArm) -> Console {
         Console {
             fds,
@@ -133,6 +133,10 @@ impl Console {
         if len == 0 {
             return Ok(0);
         }
+        if self.fds[0].kind == kind::TERMINAL && crate::tty::in_background() {
+            self.arm.arm();
+            return Err(Errno::AGAIN);
+        }
         // A regular file is always ready. Anything else is read only when poll(2) says that read(2) won't block.
         if self.fds[0].kind != kind::FILE && !ready(stdin(), PollFlags::IN, Some(0)) {
             self.arm.arm();
@@ -200,10 +204,18 @@ impl Writer {
             output.writing = true;
             let skip = output.broken[usize::from(fd)];
             drop(output);
+            let count = bytes.len();
+            let cooked =
+                console.fds[usize::from(fd)].kind == kind::TERMINAL && !crate::log::raw_terminal();
+            let bytes = if cooked {
+                without_returns(&bytes)
+            } else {
+                bytes
+            };
             let result = if skip { Ok(()) } else { write_all(fd, &bytes) };
             output = console.output();
             output.writing = false;
-            output.bytes = output.bytes.saturating_sub(bytes.len());
+            output.bytes = output.bytes.saturating_sub(count);
             if let Err(errno) = result {
                 output.broken[usize::from(fd)] = true;
                 if errno != Errno::PIPE {
@@ -226,6 +238,18 @@ fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
         Ok(count) => Ok(count as u64),
         Err(cause) => Err(Errno::from_io_error(&cause).unwrap_or(Errno::IO)),
     }
+}
+
+/// The guest's terminal has made line ends of line feeds. A host terminal that still processes output (standard input or output is
+/// something else, or we are in the background) does so again.
+fn without_returns(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    for (index, &byte) in bytes.iter().enumerate() {
+        if byte != b'\r' || bytes.get(index + 1) != Some(&b'\n') {
+            text.push(byte);
+        }
+    }
+    text
 }
 
 fn descriptor(index: usize) -> BorrowedFd<'static> {
@@ -257,4 +281,14 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, seconds: Option<i64>) -> bool {
     let timeout = seconds.map(|tv_sec| Timespec { tv_sec, tv_nsec: 0 });
     let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     poll(&mut fds, timeout.as_ref()).is_ok_and(|count| count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_returns;
+
+    #[test]
+    fn line_ends_become_line_feeds() {
+        assert_eq!(without_returns(b"a\r\nb\rc\r\r\n\r"), b"a\nb\rc\r\n\r");
+    }
 }

@@ -21,7 +21,7 @@ impl Budget {
     pub fn of(process: &Process) -> Budget {
         let quarter = process.limit(RLIMIT_STACK) / 4;
         Budget {
-            left: quarter.min(MAX_TOTAL).max(MIN_TOTAL),
+            left: quarter.clamp(MIN_TOTAL, MAX_TOTAL),
         }
     }
 
