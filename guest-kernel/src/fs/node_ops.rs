@@ -310,6 +310,7 @@ impl Inode for Node {
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], flags: u32) -> Result<(), Errno> {
+        super::page_cache::check_space(1 + value.len() as u64 / PAGE_SIZE)?;
         if value.len() > XATTR_MAX {
             return Err(Errno::E2BIG);
         }

@@ -225,7 +225,8 @@ pub struct Contiguous {
 
 /// Takes contiguous memory. It is not zeroed unless it was never used.
 pub fn alloc_contiguous(order: usize) -> Result<Contiguous, Errno> {
-    let (phys, _) = take_pages(order).ok_or(Errno::ENOMEM)?;
+    let block = allocate(order, Purpose::Workload)?;
+    let phys = u64::from(block.frame) << 12;
     Ok(Contiguous { phys, order })
 }
 
@@ -242,13 +243,21 @@ impl Drop for Contiguous {
     }
 }
 
+/// From this order on (512 KiB) the kernel's own allocations leave its reserve alone: whoever asks for so much asks with `try_reserve`.
+const FALLIBLE_ORDER: usize = 7;
+
 /// `1 << order` frames for the kernel, uncounted: address, and whether they are known to be zero.
 #[inline]
 pub(super) fn take_pages(order: usize) -> Option<(u64, bool)> {
     if order > buddy::MAX_ORDER {
         return None;
     }
-    let block = allocate(order, Purpose::Kernel).ok()?;
+    let purpose = if order >= FALLIBLE_ORDER {
+        Purpose::Workload
+    } else {
+        Purpose::Kernel
+    };
+    let block = allocate(order, purpose).ok()?;
     Some((u64::from(block.frame) << 12, block.zero))
 }
 

@@ -6,7 +6,7 @@
 
 use super::frame;
 use crate::{
-    arch, sched,
+    Errno, arch, sched,
     signal::{self, SigInfo},
     sync::{Interruptible, Mutex},
     task::{self, Process},
@@ -47,6 +47,15 @@ pub(super) fn note_reserve_used(critical: bool) {
 #[inline]
 pub fn refuses(number: usize) -> bool {
     SHORT.load(Relaxed) && still_short() && makes_objects(number)
+}
+
+/// `ENOMEM` if more than half of the reserve is gone: for calls that allocate much, piece by piece.
+pub fn check_reserve() -> Result<(), Errno> {
+    if frame::reserve_left() > 128 {
+        Ok(())
+    } else {
+        Err(Errno::ENOMEM)
+    }
 }
 
 #[cold]

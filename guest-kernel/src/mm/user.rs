@@ -100,7 +100,7 @@ pub fn append_cstr(addr: u64, max: usize, string: &mut Vec<u8>) -> Result<(), Er
         let user = locate(at, Access::Read)?;
         let len = in_page(at, max - (string.len() - start));
         let part = length_to_nul(user, len);
-        string.reserve(part);
+        string.try_reserve(part).map_err(|_| Errno::ENOMEM)?;
         let old = string.len();
         // SAFETY: the part lies in one frame; the vector has room for it, which is initialised before the length says so.
         unsafe {

@@ -167,7 +167,7 @@ pub fn unshare(flags: u64) -> SysResult {
         *task.fs.lock() = own;
     }
     if flags & CLONE_FILES != 0 {
-        let own = task.files()?.fork();
+        let own = task.files()?.fork()?;
         *task.files.lock() = Some(own);
     }
     Ok(0)

@@ -100,7 +100,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
     let child_files = if request.has(CLONE_FILES) {
         files.clone()
     } else {
-        files.fork()
+        files.fork()?
     };
     let fs = caller.fs.lock().clone();
     let child_fs = if request.has(CLONE_FS) { fs } else { fs.fork() };

@@ -276,7 +276,7 @@ fn auxv(subject: &Subject) -> Result<Text, Errno> {
 }
 
 fn comm(subject: &Subject) -> Result<Text, Errno> {
-    let mut out = Text(subject.comm()?);
+    let mut out = Text::from(subject.comm()?);
     out.bytes(b"\n");
     Ok(out)
 }

@@ -90,7 +90,7 @@ fn unshare_files(task: &Task) -> Result<(), Errno> {
     let files = task.files()?;
     // One reference is the task's, one is here.
     let files = if Arc::strong_count(&files) > 2 {
-        let own = files.fork();
+        let own = files.fork()?;
         *task.files.lock() = Some(own.clone());
         own
     } else {
