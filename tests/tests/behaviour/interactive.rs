@@ -139,6 +139,8 @@ fn interrupt() -> Result<(), Failed> {
         t.expect("$ ")?;
         t.send("half a line")?;
         t.expect("half a line")?;
+        // Readline loses a signal that comes while it isn't reading.
+        settle();
         t.send("\x03")?;
         t.expect("$ ")?;
         t.line("/usr/bin/python3 -c 'while True: pass'", "\n")?;
