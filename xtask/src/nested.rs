@@ -69,19 +69,20 @@ echo \"NESTED-EXIT $?\"
 pub fn run(args: &[String]) -> Result<()> {
     setup::run(&[])?;
     let vitrine = test::build()?;
-    let oracle = test::build_oracle()?;
+    let tests = [test::build_test("oracle")?, test::build_test("fuzz")?];
     let quoted: Vec<String> = args
         .iter()
         .map(|arg| format!("'{}'", arg.replace('\'', "'\\''")))
         .collect();
+    let quoted = quoted.join(" ");
     boot(
         &vitrine,
-        &oracle,
-        &format!("exec /bin/oracle {}\n", quoted.join(" ")),
+        &tests,
+        &format!("/bin/oracle {quoted}; status=$?; /bin/fuzz {quoted} && exit $status\n"),
     )
 }
 
-fn boot(vitrine: &Path, oracle: &Path, script: &str) -> Result<()> {
+fn boot(vitrine: &Path, [oracle, fuzz]: &[PathBuf; 2], script: &str) -> Result<()> {
     let work = target().join("nested");
     fs::create_dir_all(&work)?;
     let (kernel, modules) = linux(&work)?;
@@ -89,6 +90,7 @@ fn boot(vitrine: &Path, oracle: &Path, script: &str) -> Result<()> {
     image.file(Path::new("/bin/busybox"), "/bin/busybox")?;
     image.program(vitrine, "/bin/vitrine")?;
     image.program(oracle, "/bin/oracle")?;
+    image.program(fuzz, "/bin/fuzz")?;
     for program in PROGRAMS {
         let real = fs::canonicalize(program).with_context(|| format!("looking for {program}"))?;
         image.program(&real, program)?;
