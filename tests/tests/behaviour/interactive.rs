@@ -117,7 +117,7 @@ fn assert_status(status: i32, expected: i32) -> Result<(), String> {
 
 /// The foreground job has been started: nothing shows that on the terminal.
 fn settle() {
-    sleep(Duration::from_millis(400));
+    sleep(vitrine_tests::scaled(Duration::from_millis(400)));
 }
 
 fn interrupt() -> Result<(), Failed> {
