@@ -82,6 +82,11 @@ pub fn cases() -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
+/// A limit or a pause: ten times as long in the nested machine, which is that slow.
+pub fn scaled(time: Duration) -> Duration {
+    if nested() { time * 10 } else { time }
+}
+
 /// Whether this runs in the nested machine.
 pub fn nested() -> bool {
     std::env::var_os("VITRINE_TESTS_NESTED").is_some()
@@ -150,7 +155,7 @@ pub fn run_sandbox(
 }
 
 fn outcome_of(command: Command, seconds: u64) -> Result<(Outcome, i32), String> {
-    let outcome = run(command, b"", Duration::from_secs(seconds))?;
+    let outcome = run(command, b"", scaled(Duration::from_secs(seconds)))?;
     match outcome.status {
         Some(status) => Ok((outcome, shell_status(status))),
         None => Err(format!(
