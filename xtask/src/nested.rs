@@ -79,7 +79,7 @@ echo \"NESTED-EXIT $?\"
 pub fn run(args: &[String]) -> Result<()> {
     setup::run(&[])?;
     let vitrine = test::build()?;
-    let names = ["oracle", "fuzz", "behaviour"];
+    let names = ["oracle", "fuzz"];
     let tests = names
         .iter()
         .map(|name| Ok((*name, test::build_test(name)?)))
