@@ -56,6 +56,11 @@ pub const FLAG_LOSSY: u64 = 1 << 1;
 /// [`BootInfo::flags`]: the kernel times its own primitives (bare SYSCALL, fault) and reports them (`vitrine doctor`).
 pub const FLAG_SELF_BENCH: u64 = 1 << 2;
 
+/// [`BootInfo::flags`]: each recorded call carries the address that it was made from (`event::field::RIP`).
+pub const FLAG_TRACE_RIP: u64 = 1 << 8;
+/// [`BootInfo::flags`]: environments are captured, not only counted.
+pub const FLAG_TRACE_ENVIRONMENT: u64 = 1 << 9;
+
 /// The boot information. Written once by the VMM before the first instruction.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -115,4 +120,8 @@ pub struct BootInfo {
     pub xcr0: u64,
     /// The calling process's resource limits (getrlimit(2)), soft and hard, by RLIMIT number.
     pub rlimits: [[u64; 2]; 16],
+    /// Bytes of a buffer's contents that a trace captures; 0: as many as the kernel deems right.
+    pub trace_buffer: u32,
+    /// Bytes of a string (other than a path) that a trace captures; 0: as many as the kernel deems right.
+    pub trace_string: u32,
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     decoder::Decoder,
-    print::{Options, Sink, json::JsonSink, strace::StraceSink},
+    print::{Options, Sink, json::JsonSink, perfetto::PerfettoSink, strace::StraceSink},
     record::Records,
+    select::Selection,
 };
 use std::io::{self, Write};
 
@@ -15,11 +16,14 @@ pub enum Format {
     Strace,
     /// JSON lines.
     Json,
+    /// A trace that ui.perfetto.dev opens.
+    Perfetto,
 }
 
 /// A decoder and its sinks.
 pub struct Pipeline {
     decoder: Decoder,
+    selection: Selection,
     sinks: Vec<Box<dyn Sink>>,
 }
 
@@ -29,11 +33,23 @@ impl Pipeline {
         let sink: Box<dyn Sink> = match format {
             Format::Strace => Box::new(StraceSink::new(options, writer)),
             Format::Json => Box::new(JsonSink::new(options, writer)),
+            Format::Perfetto => Box::new(PerfettoSink::new(options, writer)),
         };
+        Pipeline::with_sinks(vec![sink])
+    }
+
+    /// A pipeline that feeds these.
+    pub fn with_sinks(sinks: Vec<Box<dyn Sink>>) -> Pipeline {
         Pipeline {
             decoder: Decoder::new(),
-            sinks: vec![sink],
+            selection: Selection::default(),
+            sinks,
         }
+    }
+
+    /// Shows the sinks only what is selected.
+    pub fn select(&mut self, selection: Selection) {
+        self.selection = selection;
     }
 
     /// Adds another sink.
@@ -48,6 +64,9 @@ impl Pipeline {
                 Ok(record) => self.decoder.decode(record),
                 Err(why) => self.decoder.corrupt(*why),
             };
+            if !self.selection.admits(event) {
+                continue;
+            }
             for sink in &mut self.sinks {
                 sink.event(event)?;
             }

@@ -1,7 +1,7 @@
 //! One argument of a call as text, by its kind.
 
 use super::{
-    Style, View, buffer, names, put, signals, sockets, stat,
+    Style, View, buffer, names, notation, put, signals, sockets, stat,
     structs::{self, Context},
     terminal, text,
 };
@@ -121,7 +121,7 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             Some(item) => strings(out, &item, style),
             None => text::address(out, raw),
         },
-        ArgKind::EnvArray => environment(out, call, index, raw),
+        ArgKind::EnvArray => environment(out, call, index, raw, style),
         ArgKind::Struct(kind, dir) => structure(out, call, index, kind, dir, style),
         ArgKind::Structs(kind, dir, _) => array(out, call, index, kind, dir, style),
         ArgKind::IoVec(_, dir) => {
@@ -168,7 +168,11 @@ fn fd(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style) {
         .call
         .is_some_and(|row| row.kind(&call.args, index) == ArgKind::AtFd);
     if value == AT_FDCWD && is_at {
-        put(out, "AT_FDCWD");
+        notation::constant(
+            out,
+            |out| text::dec(out, i64::from(AT_FDCWD)),
+            |out| put(out, "AT_FDCWD"),
+        );
     } else {
         text::dec(out, i64::from(value));
     }
@@ -388,9 +392,13 @@ fn strings(out: &mut Vec<u8>, item: &Item<'_>, style: &Style) {
     out.push(b']');
 }
 
-fn environment(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64) {
+fn environment(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64, style: &Style) {
+    let item = call.items.find(tag::STRINGS, index, false);
+    if let Some(item) = item.filter(|_| !style.abbreviate) {
+        return strings(out, &item, style);
+    }
     text::address(out, raw);
-    if let Some(item) = call.items.find(tag::STRINGS, index, false) {
+    if let Some(item) = item {
         let count = Strings::parse(item.data).count;
         put(out, " /* ");
         text::udec(out, u64::from(count));

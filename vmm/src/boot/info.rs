@@ -44,6 +44,8 @@ pub struct Workload {
     pub rlimits: [[u64; 2]; 16],
     /// Seed of the guest's random numbers.
     pub seed: [u8; 64],
+    /// Bytes of buffers and of strings that a trace captures; 0: the guest kernel's choice.
+    pub trace_limits: [u32; 2],
 }
 
 impl Workload {
@@ -80,6 +82,7 @@ impl Workload {
         info.nice = self.nice;
         info.seed = self.seed;
         info.rlimits = self.rlimits;
+        [info.trace_buffer, info.trace_string] = self.trace_limits;
         info
     }
 
