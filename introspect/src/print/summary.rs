@@ -229,11 +229,8 @@ fn upper_bound(index: usize) -> u64 {
         return index as u64;
     }
     let power = index / 8 + 2;
-    let step = 1_u64.checked_shl(power as u32 - 3).unwrap_or(u64::MAX);
-    (8 + index as u64 % 8)
-        .saturating_add(1)
-        .saturating_mul(step)
-        .saturating_sub(1)
+    let step = 1_u128 << (power - 3).min(64);
+    u64::try_from((9 + index as u128 % 8) * step - 1).unwrap_or(u64::MAX)
 }
 
 /// Counts calls; prints the table at the end.
