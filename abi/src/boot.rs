@@ -105,7 +105,7 @@ pub struct BootInfo {
     /// Initial umask.
     pub umask: u32,
     /// NUL-terminated strings one after the other: `argc` arguments, then `envc` environment strings, then the working
-    /// directory, then the host name. The program to run is `argv[0]`, already looked up in PATH and made absolute in the string
+    /// directory, then the host name. The program to run is `argv[0]`, already looked up in PATH, in the string
     /// that follows the host name.
     pub strings: Region,
     /// Supplementary groups, as many as `group_count`.

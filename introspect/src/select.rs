@@ -370,6 +370,15 @@ impl Default for Selection {
 }
 
 impl Selection {
+    /// These calls and signals (bit `n - 1` for signal `n`), of all threads.
+    pub fn new(calls: CallSet, signals: u64) -> Selection {
+        Selection {
+            calls,
+            signals,
+            ..Selection::default()
+        }
+    }
+
     /// Whether the sinks are to see an event. To be asked of every event in order.
     pub fn admits(&mut self, event: &Event) -> bool {
         if event.tid == 0 {

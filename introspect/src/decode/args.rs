@@ -193,10 +193,37 @@ pub fn info_path(out: &mut Vec<u8>, info: Option<FdInfo<'_>>) {
     let name = info.text.strip_suffix(DELETED);
     out.push(b'<');
     text::escaped(out, name.unwrap_or(info.text));
+    if notation::current().devices
+        && let Some((major, minor)) = device_numbers(info.text)
+    {
+        put(out, "<char ");
+        text::udec(out, major);
+        out.push(b':');
+        text::udec(out, minor);
+        out.push(b'>');
+    }
     out.push(b'>');
     if name.is_some() {
         put(out, "(deleted)");
     }
+}
+
+/// The numbers of those devices that the guest has; they are the same everywhere.
+fn device_numbers(path: &[u8]) -> Option<(u64, u64)> {
+    Some(match path.strip_prefix(b"/dev/")? {
+        b"null" => (1, 3),
+        b"zero" => (1, 5),
+        b"full" => (1, 7),
+        b"random" => (1, 8),
+        b"urandom" => (1, 9),
+        b"tty" => (5, 0),
+        b"console" => (5, 1),
+        b"ptmx" => (5, 2),
+        name => {
+            let number = std::str::from_utf8(name.strip_prefix(b"pts/")?).ok()?;
+            (136, number.parse().ok()?)
+        }
+    })
 }
 
 /// mincore's answer: `[1, 1, 0]`.

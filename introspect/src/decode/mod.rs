@@ -32,9 +32,7 @@ pub struct Style {
     pub abbreviate: bool,
     /// Whether descriptors are shown with what they refer to (`-y`).
     pub fd_paths: bool,
-    /// Whether devices are shown with their numbers and sockets with their ends (`-yy`).
-    pub fd_details: bool,
-    /// How strings and constants are written (`-x`, `-X`).
+    /// How strings, constants and devices are written (`-x`, `-X`, `-yy`).
     pub notation: Notation,
 }
 
@@ -44,7 +42,6 @@ impl Default for Style {
             string_limit: 32,
             abbreviate: true,
             fd_paths: false,
-            fd_details: false,
             notation: Notation::default(),
         }
     }

@@ -38,11 +38,17 @@ pub struct Notation {
     pub strings: HexStrings,
     /// Constants.
     pub constants: Constants,
+    /// Whether descriptors of devices are shown with their numbers (`-yy`).
+    pub devices: bool,
 }
 
 thread_local! {
     static CURRENT: Cell<Notation> = const {
-        Cell::new(Notation { strings: HexStrings::None, constants: Constants::Symbols })
+        Cell::new(Notation {
+            strings: HexStrings::None,
+            constants: Constants::Symbols,
+            devices: false,
+        })
     };
 }
 

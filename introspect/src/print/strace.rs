@@ -162,7 +162,7 @@ impl StraceSink {
         }
         let mut first = from == 0 || from == known_at_entry(call) && visible(call, from);
         for index in from..to.min(argument_count(call)) {
-            if !visible(call, index) {
+            if !(raw || visible(call, index)) {
                 continue;
             }
             if !first {

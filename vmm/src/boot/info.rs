@@ -14,7 +14,7 @@ pub struct Workload {
     pub argv: Vec<Vec<u8>>,
     /// Environment, `NAME=value` each.
     pub env: Vec<Vec<u8>>,
-    /// Absolute path of the executable.
+    /// Path of the executable, from `cwd` if it isn't absolute.
     pub program: Vec<u8>,
     /// Working directory, absolute.
     pub cwd: Vec<u8>,
