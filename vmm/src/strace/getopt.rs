@@ -219,7 +219,7 @@ mod tests {
     fn mistakes_are_told_as_getopt_tells_them() {
         for (line, message) in [
             ("-J", "invalid option -- 'J'"),
-            ("-fo", "option requires an argument -- 'o'"),
+            ("-o", "option requires an argument -- 'o'"),
             ("--foo=1", "unrecognized option '--foo=1'"),
             (
                 "--string-limit",
