@@ -393,6 +393,16 @@ impl Record {
         &mut self.buf[at..]
     }
 
+    /// Lets `fill` add to the payload of the item that was begun; all of what it adds is taken back if it fails or there is no room.
+    pub fn fill<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let before = self.buf.len();
+        let result = fill(&mut self.buf);
+        if result.is_err() || self.buf.len() + 16 > MAX_RECORD {
+            self.buf.truncate(before);
+        }
+        result
+    }
+
     /// Takes back the last `len` bytes of payload.
     pub fn shrink(&mut self, len: usize) {
         let end = self.buf.len().saturating_sub(len);

@@ -25,6 +25,7 @@ pub struct Decoder {
     threads: HashMap<i32, Thread>,
     clock: Clock,
     event: Event,
+    last_seq: u64,
 }
 
 #[derive(Clone, Default)]
@@ -85,6 +86,19 @@ impl Decoder {
         &self.event
     }
 
+    /// The event of `count` records that were dropped at the very end, where no later record could say so.
+    pub fn lost(&mut self, count: u64) -> &Event {
+        let first_seq = self.last_seq.saturating_add(1);
+        self.event = Event {
+            seq: self.last_seq.saturating_add(count),
+            time_ns: self.event.time_ns,
+            wall_ns: self.event.wall_ns,
+            kind: EventKind::Drops { count, first_seq },
+            ..Event::default()
+        };
+        &self.event
+    }
+
     /// Decodes a record. The event is valid until the next one.
     pub fn decode(&mut self, record: &RawRecord<'_>) -> &Event {
         // The last event's memory is used again.
@@ -107,6 +121,7 @@ impl Decoder {
         let since = self.clock.since(header.tsc);
         let event = &mut self.event;
         event.seq = header.seq;
+        self.last_seq = header.seq;
         event.time_ns = self.clock.body.monotonic_ns.saturating_add_signed(since);
         event.wall_ns = self.clock.body.realtime_ns.saturating_add_signed(since);
         event.vcpu = header.vcpu;

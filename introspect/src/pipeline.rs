@@ -2,6 +2,7 @@
 
 use crate::{
     decoder::Decoder,
+    event::EventKind,
     print::{Options, Sink, json::JsonSink, perfetto::PerfettoSink, strace::StraceSink},
     record::Records,
     select::Selection,
@@ -25,6 +26,8 @@ pub struct Pipeline {
     decoder: Decoder,
     selection: Selection,
     sinks: Vec<Box<dyn Sink>>,
+    /// Dropped records that the stream itself has told of.
+    told_drops: u64,
 }
 
 impl Pipeline {
@@ -44,6 +47,7 @@ impl Pipeline {
             decoder: Decoder::new(),
             selection: Selection::default(),
             sinks,
+            told_drops: 0,
         }
     }
 
@@ -64,6 +68,9 @@ impl Pipeline {
                 Ok(record) => self.decoder.decode(record),
                 Err(why) => self.decoder.corrupt(*why),
             };
+            if let EventKind::Drops { count, .. } = event.kind {
+                self.told_drops = self.told_drops.saturating_add(count);
+            }
             if !self.selection.admits(event) {
                 continue;
             }
@@ -77,8 +84,15 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The stream has ended.
-    pub fn finish(&mut self) -> io::Result<()> {
+    /// The stream has ended; `dropped` records in all found no room in the ring.
+    pub fn finish(&mut self, dropped: u64) -> io::Result<()> {
+        let untold = dropped.saturating_sub(self.told_drops);
+        if untold > 0 {
+            let event = self.decoder.lost(untold);
+            for sink in &mut self.sinks {
+                sink.event(event)?;
+            }
+        }
         for sink in &mut self.sinks {
             sink.finish()?;
         }

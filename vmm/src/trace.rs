@@ -74,7 +74,7 @@ impl Sink for TraceSink {
 
     fn finish(&mut self, dropped: u64, corrupt: u64) {
         if !self.failed {
-            let result = self.pipeline.finish();
+            let result = self.pipeline.finish(dropped);
             self.note(result);
         }
         if dropped > 0 {

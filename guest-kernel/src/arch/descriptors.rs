@@ -1,4 +1,5 @@
-//! The interrupt descriptor table and the task-state segment. The VMM has loaded GDTR, IDTR and TR with their places; the contents are filled in here.
+//! The interrupt descriptor table and the task-state segment. The VMM has loaded GDTR, IDTR and TR with their places
+//! and filled in the TSS's I/O permission bitmap, which says whose the ports are; the rest is filled in here.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vitrine_abi::layout;

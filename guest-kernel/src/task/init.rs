@@ -149,6 +149,7 @@ fn run_workload() {
         return;
     };
     let start = arch::tsc();
+    let given = argv.clone();
     let mut frame = TrapFrame::default();
     let run = exec::find(AT_FDCWD, &program, 0)
         .and_then(|file| exec::execute(file, argv, envp, &mut frame));
@@ -156,7 +157,7 @@ fn run_workload() {
         Ok(_) => {
             let task = sched::current();
             task.thread.set_frame(&frame);
-            trace::first_exec(&task, &frame, start);
+            trace::first_exec(&task, &frame, &program, &given, start);
         }
         Err(error) => give_up(&program, error),
     }

@@ -136,7 +136,10 @@ pub(super) fn after(
             continue;
         }
         match call.kind(args, index) {
-            ArgKind::BufOut(_) => buffer(record, arg, ITEM_OUT, value, ret),
+            // A call may return more than there was room for (MSG_TRUNC).
+            ArgKind::BufOut(room) => {
+                buffer(record, arg, ITEM_OUT, value, ret.min(length(args, room)));
+            }
             ArgKind::StrOut => {
                 let item = record.begin_item(tag::STRING, arg, 0);
                 let flags = ITEM_OUT | append_string(record, value, PATH_MAX);
@@ -254,17 +257,9 @@ fn fd_item(
 }
 
 fn path(record: &mut Record, arg: u8, addr: u64) {
-    match user::read_cstr(addr, PATH_MAX) {
-        Ok(path) => record.item(tag::STRING, arg, 0, 0, &path),
-        Err(Errno::ENAMETOOLONG) => {
-            let item = record.begin_item(tag::STRING, arg, 0);
-            if user::read_bytes(addr, record.grow(PATH_MAX)).is_err() {
-                record.shrink(PATH_MAX);
-            }
-            record.end_item(item, ITEM_CUT);
-        }
-        Err(_) => record.item(tag::STRING, arg, ITEM_FAULT, 0, &[]),
-    }
+    let item = record.begin_item(tag::STRING, arg, 0);
+    let flags = append_string_of(record, addr, PATH_MAX, PATH_MAX);
+    record.end_item(item, flags);
 }
 
 /// The captured path at `addr`, for the handler: see [`super::captured_path`].
@@ -308,11 +303,13 @@ fn string(record: &mut Record, arg: u8, addr: u64) {
 
 /// Appends a string to the item that was begun; its flags.
 fn append_string(record: &mut Record, addr: u64, limit: usize) -> u8 {
-    match user::read_cstr(addr, limit.saturating_add(1)) {
-        Ok(string) => {
-            record.extend(&string);
-            0
-        }
+    append_string_of(record, addr, limit.saturating_add(1), limit)
+}
+
+/// Appends a string that has its NUL within `max` bytes, or `limit` bytes of a longer one; the item's flags.
+fn append_string_of(record: &mut Record, addr: u64, max: usize, limit: usize) -> u8 {
+    match record.fill(|bytes| user::append_cstr(addr, max, bytes)) {
+        Ok(()) => 0,
         Err(Errno::ENAMETOOLONG) => {
             if user::read_bytes(addr, record.grow(limit)).is_err() {
                 record.shrink(limit);

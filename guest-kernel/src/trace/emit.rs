@@ -129,9 +129,9 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
     }
 }
 
-/// The kernel itself has started the first program, whose registers are `frame`; it began at time-stamp `start`. The log has an execve for
-/// it as it has for any other.
-pub fn first_exec(task: &Task, frame: &TrapFrame, start: u64) {
+/// The kernel itself has started the first program, as `path` with `argv`; its registers are `frame`, and it began at time-stamp `start`. The
+/// log has an execve for it as it has for any other.
+pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>], start: u64) {
     const AT_EXECFN: u64 = 31;
     /// Words on a new program's stack that are looked at.
     const MAX_WORDS: u64 = 1 << 20;
@@ -151,10 +151,15 @@ pub fn first_exec(task: &Task, frame: &TrapFrame, start: u64) {
             _ => break 0,
         }
     };
-    let argv = frame.rsp.wrapping_add(8);
-    let envp = frame.rsp.wrapping_add(environment * 8);
-    let args = [name, argv, envp, 0, 0, 0];
-    gate::first_exec(task, nr::EXECVE as u64, args, start);
+    let at_argv = frame.rsp.wrapping_add(8);
+    let at_envp = frame.rsp.wrapping_add(environment * 8);
+    let args = [name, at_argv, at_envp, 0, 0, 0];
+    let envc = end.unwrap_or(environment).saturating_sub(environment) as u32;
+    gate::first_exec(task, nr::EXECVE as u64, args, start, |record| {
+        record.item(tag::STRING, 0, 0, 0, path);
+        strings(record, 1, argv, MAX_RECORD / 2);
+        record.item(tag::STRINGS, 2, ITEM_CUT, 0, &envc.to_le_bytes());
+    });
 }
 
 /// A whole array of strings, as long as the record stays below `limit` bytes.

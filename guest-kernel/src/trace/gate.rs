@@ -208,8 +208,13 @@ pub(super) fn succeed(from: &Task, to: &Task) {
 }
 
 /// The record of the execve that nobody called: the kernel itself runs the first program. `args` are addresses in its new memory.
-pub(super) fn first_exec(task: &Task, nr: u64, args: [u64; 6], start: u64) {
-    let Some(call) = table::get(nr) else { return };
+pub(super) fn first_exec(
+    task: &Task,
+    nr: u64,
+    args: [u64; 6],
+    start: u64,
+    items: impl FnOnce(&mut Record),
+) {
     let body = SyscallBody {
         nr,
         args,
@@ -218,7 +223,7 @@ pub(super) fn first_exec(task: &Task, nr: u64, args: [u64; 6], start: u64) {
     };
     let mut record = Record::new();
     record.start(body.as_bytes());
-    capture::before(&mut record, call, &args, task);
+    items(&mut record);
     let header = emit::header(kind::SYSCALL, task);
     record.set_header(&RecordHeader {
         tsc: start,

@@ -110,11 +110,3 @@ pub fn init(boot: &BootInfo) {
     LIMITS.set(boot);
     arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
 }
-
-/// The clocks were set (clock_settime), or the time-stamp counter's frequency has become known: later records mean other times.
-pub fn clocks_changed(tsc_khz: Option<u64>) {
-    if let Some(tsc_khz) = tsc_khz {
-        emit::set_frequency(tsc_khz);
-    }
-    emit::clock();
-}

@@ -23,23 +23,28 @@ const SHOWN_ELEMENTS: usize = 32;
 /// Whether argument `index` is known only once the call has returned.
 pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
     let Some(row) = call.call else { return false };
-    match row.kind(&call.args, index) {
-        ArgKind::BufOut(_) | ArgKind::StrOut | ArgKind::DirEntries => true,
-        ArgKind::Struct(_, Dir::Out) => true,
-        ArgKind::Struct(
-            StructKind::Int
-            | StructKind::Long
-            | StructKind::CloneArgs
-            | StructKind::Timex
-            | StructKind::Flock
-            | StructKind::Ifreq,
-            Dir::InOut,
-        ) => true,
-        ArgKind::Structs(StructKind::MMsgHdr, ..) | ArgKind::PageBytes(_) => true,
-        ArgKind::Structs(_, Dir::Out, _) | ArgKind::SockAddr(_, Dir::Out) => true,
-        ArgKind::IoVec(_, Dir::Out) | ArgKind::CpuSet(_, Dir::Out) => true,
-        _ => false,
-    }
+    matches!(
+        row.kind(&call.args, index),
+        ArgKind::BufOut(_)
+            | ArgKind::StrOut
+            | ArgKind::DirEntries
+            | ArgKind::PageBytes(_)
+            | ArgKind::Struct(_, Dir::Out)
+            | ArgKind::Struct(
+                StructKind::Int
+                    | StructKind::Long
+                    | StructKind::CloneArgs
+                    | StructKind::Timex
+                    | StructKind::Flock
+                    | StructKind::Ifreq,
+                Dir::InOut,
+            )
+            | ArgKind::Structs(StructKind::MMsgHdr, ..)
+            | ArgKind::Structs(_, Dir::Out, _)
+            | ArgKind::SockAddr(_, Dir::Out)
+            | ArgKind::IoVec(_, Dir::Out)
+            | ArgKind::CpuSet(_, Dir::Out)
+    )
 }
 
 /// Appends argument `index` of `call`.

@@ -7,7 +7,7 @@ use crate::{
     fs::Location,
     mm, sched,
     sync::{Interruptible, Mutex, wait_until},
-    task::{Task, exit, hooks, table, usage},
+    task::{Running, Task, exit, hooks, table, usage},
     trace,
 };
 use alloc::sync::Arc;
@@ -90,7 +90,7 @@ fn unshare_files(task: &Task) -> Result<(), Errno> {
     let files = task.files()?;
     // One reference is the task's, one is here.
     let files = if Arc::strong_count(&files) > 2 {
-        let own = files.fork();
+        let own = files.fork()?;
         *task.files.lock() = Some(own.clone());
         own
     } else {
@@ -103,7 +103,7 @@ fn unshare_files(task: &Task) -> Result<(), Errno> {
 fn change_process(task: &Task, image: &Image, executable: Option<Location>) {
     let process = &task.process;
     process.signals.exec();
-    *process.executable.lock() = executable;
+    *process.executable.lock() = executable.map(Running::new);
     *process.arguments.lock() = image.arguments.clone();
     process.executed.store(true, Ordering::Relaxed);
     process.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
@@ -125,7 +125,7 @@ fn report(caller: &Task, task: &Task) {
         .as_ref()
         .and_then(|file| file.inode.metadata().ok());
     let (dev, ino) = identity.map_or((0, 0), |metadata| (metadata.dev, metadata.ino));
-    let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path);
+    let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path.clone());
     let cwd = task.fs.lock().cwd.lock().path.clone();
     let program = trace::Program {
         path: &path,
