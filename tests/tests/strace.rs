@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const LINES: &[&str] = &[
     // What is printed.
     "-o @ true",
-    "-o @ -e trace=%file ls -d /etc",
+    "-o @ -e trace=%file cat /etc/hostname",
     "-o @ -e '!%file,%memory' true",
     "-o @ -e trace=/^(open|close) true",
     "-o @ -e trace=257,?nonsense,stat64,read@64,open@32 true",
@@ -45,7 +45,7 @@ const LINES: &[&str] = &[
     "-o @ -X verbose -e openat,access,mmap,newfstatat true",
     "-o @ -e raw=openat,mmap,read -e openat,mmap,read true",
     "-o @ -e verbose=none -e execve,newfstatat true",
-    "-o @ -v -e execve,newfstatat true",
+    "-o @ -v -e execve true",
     "-o @ -s 5 -e read,execve true",
     "-o @ -s 200 -e read true",
     "-o @ -n true",
@@ -280,6 +280,7 @@ fn equalised(text: &str) -> String {
             (r"\[pid +\d+", "[pid N"),
             (r"Process \d+ attached", "Process N attached"),
             (r"si_pid=\d+", "si_pid=N"),
+            (r"pipe:\[\d+\]", "pipe:[N]"),
             (r"(set_tid_address\(ADDRESS\) += )\d+", "${1}N"),
             (r"(?m)(prlimit64|getrandom)\(.*$", "$1(…)"),
             (r"  +", " "),

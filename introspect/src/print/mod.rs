@@ -134,6 +134,8 @@ pub struct Options {
     pub dump_read: DescriptorSet,
     /// Descriptors whose output is dumped (`-e write=`).
     pub dump_write: DescriptorSet,
+    /// Signals by which an end is told, bit `n - 1` for signal `n` (`-e signal=`).
+    pub signals: u64,
     /// Calls that are printed, by how they ended (`-e status=`).
     pub status: StatusSet,
 }
@@ -158,6 +160,7 @@ impl Default for Options {
             verbose: CallSet::ALL,
             dump_read: DescriptorSet::default(),
             dump_write: DescriptorSet::default(),
+            signals: u64::MAX,
             status: StatusSet::ALL,
         }
     }

@@ -345,7 +345,11 @@ impl StraceSink {
         if exit.body.process_ended == REPLACED {
             return;
         }
-        if self.options.quiet.exit {
+        let left_out = match (status & 0x7f).checked_sub(1) {
+            Some(-1) | None => self.options.quiet.exit,
+            Some(bit) => self.options.signals >> (bit & 63) & 1 == 0,
+        };
+        if left_out {
             self.forget(event.tid);
             return;
         }

@@ -133,6 +133,8 @@ pub struct SummaryOptions {
     pub wall_clock: bool,
     /// What is taken off each call's time, nanoseconds (`-O`).
     pub overhead_ns: u64,
+    /// Whether new processes are announced, as beside a trace.
+    pub announce: bool,
 }
 
 impl Default for SummaryOptions {
@@ -149,6 +151,7 @@ impl Default for SummaryOptions {
             sort_by: SortBy::default(),
             wall_clock: false,
             overhead_ns: 0,
+            announce: false,
         }
     }
 }
@@ -362,8 +365,12 @@ fn cell(column: Column, row: &Row, all_ns: u64, is_total: bool) -> String {
 
 impl Sink for SummarySink {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        if let EventKind::Syscall(call) = &event.kind {
-            self.count(call);
+        match &event.kind {
+            EventKind::Syscall(call) => self.count(call),
+            EventKind::Fork { child_tid, .. } if self.options.announce => {
+                writeln!(self.writer, "strace: Process {child_tid} attached")?;
+            }
+            _ => {}
         }
         Ok(())
     }

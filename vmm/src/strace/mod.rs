@@ -92,7 +92,7 @@ fn run(mut strace: Strace) -> Result<Ending, Refusal> {
         _ => PidPrefix::Never,
     };
     strace.print.announce = strace.follow && strace.output.is_none();
-    let qualifiers = &strace.qualifiers;
+    let qualifiers = strace.qualifiers.clone();
     let dumps = !(strace.print.dump_read.is_empty() && strace.print.dump_write.is_empty());
     let limit = u32::try_from(strace.print.style.string_limit)
         .unwrap_or(u32::MAX)
@@ -112,6 +112,8 @@ fn run(mut strace: Strace) -> Result<Ending, Refusal> {
         });
     }
     if strace.summary != Summary::None {
+        strace.table.announce =
+            strace.print.announce && strace.summary == Summary::Only && !strace.print.quiet.attach;
         sinks.push(Box::new(SummarySink::new(
             strace.table.clone(),
             outputs.writer(),
@@ -164,7 +166,7 @@ fn resolved_paths(strace: &Strace) -> Vec<Vec<u8>> {
         if real != given {
             if !strace.qualifiers.quiet_paths {
                 say(&format!(
-                    "Requested path '{}' resolved into '{}'",
+                    "Requested path \"{}\" resolved into \"{}\"",
                     given.display(),
                     real.display()
                 ));

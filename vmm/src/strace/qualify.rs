@@ -202,6 +202,7 @@ impl Qualifiers {
         options.dump_read = self.read;
         options.dump_write = self.write;
         options.quiet = self.quiet;
+        options.signals = self.signals;
         options.status = self.status;
         options.comm = self.comm;
     }
