@@ -347,10 +347,8 @@ fn apply(strace: &mut Strace, counts: &mut Counts, option: Found<Key>) -> Result
         Key::Output => strace.output = option.argument,
         Key::Overhead => strace.table.overhead_ns = duration(argument).ok_or_else(invalid)?,
         Key::Attach => {
-            let pids = argument
-                .split([',', ' ', '\t', '\n'])
-                .filter(|pid| !pid.is_empty());
-            for pid in pids {
+            let mut pids = argument.split([',', ' ', '\t', '\n']);
+            if let Some(pid) = pids.find(|pid| !pid.is_empty()) {
                 return Err(Refusal::Message(match number(pid) {
                     None | Some(0) => format!("Invalid process id: '{pid}'"),
                     Some(_) => format!(
