@@ -3,8 +3,9 @@
 use crate::{
     decoder::Decoder,
     event::EventKind,
-    print::{Options, Sink, json::JsonSink, strace::StraceSink},
+    print::{Options, Sink, json::JsonSink, perfetto::PerfettoSink, strace::StraceSink},
     record::Records,
+    select::Selection,
 };
 use std::io::{self, Write};
 
@@ -16,11 +17,14 @@ pub enum Format {
     Strace,
     /// JSON lines.
     Json,
+    /// A trace that ui.perfetto.dev opens.
+    Perfetto,
 }
 
 /// A decoder and its sinks.
 pub struct Pipeline {
     decoder: Decoder,
+    selection: Selection,
     sinks: Vec<Box<dyn Sink>>,
     /// Dropped records that the stream itself has told of.
     told_drops: u64,
@@ -32,12 +36,24 @@ impl Pipeline {
         let sink: Box<dyn Sink> = match format {
             Format::Strace => Box::new(StraceSink::new(options, writer)),
             Format::Json => Box::new(JsonSink::new(options, writer)),
+            Format::Perfetto => Box::new(PerfettoSink::new(options, writer)),
         };
+        Pipeline::with_sinks(vec![sink])
+    }
+
+    /// A pipeline that feeds these.
+    pub fn with_sinks(sinks: Vec<Box<dyn Sink>>) -> Pipeline {
         Pipeline {
             decoder: Decoder::new(),
-            sinks: vec![sink],
+            selection: Selection::default(),
+            sinks,
             told_drops: 0,
         }
+    }
+
+    /// Shows the sinks only what is selected.
+    pub fn select(&mut self, selection: Selection) {
+        self.selection = selection;
     }
 
     /// Adds another sink.
@@ -54,6 +70,9 @@ impl Pipeline {
             };
             if let EventKind::Drops { count, .. } = event.kind {
                 self.told_drops = self.told_drops.saturating_add(count);
+            }
+            if !self.selection.admits(event) {
+                continue;
             }
             for sink in &mut self.sinks {
                 sink.event(event)?;

@@ -4,6 +4,8 @@ pub mod scratch;
 pub mod terminal;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+pub mod schema;
+
 use serde::Deserialize;
 use std::{
     ffi::OsStr,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
-use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL};
+use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL, FLAG_TRACE_ENVIRONMENT, FLAG_TRACE_RIP};
+use vitrine_introspect::Pipeline;
+use vitrine_introspect::print::summary::{Column, SummaryOptions, SummarySink};
 
 use crate::bell::{Bell, End};
 use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
@@ -97,8 +99,35 @@ pub enum RunError {
     Guest(#[from] vcpu::RunError),
 }
 
-/// Runs a sandbox to its end.
+/// What takes the events of a run, and how much it wants to know.
+pub struct Tracing {
+    /// Takes them.
+    pub sink: Box<dyn Sink>,
+    /// How much of each call is recorded.
+    pub capture: Capture,
+}
+
+/// How much of a call is recorded. Limits that are 0 are the guest kernel's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// Bytes of a buffer.
+    pub buffer: u32,
+    /// Bytes of a string that is no path.
+    pub string: u32,
+    /// Whether environments are recorded, not only counted.
+    pub environment: bool,
+    /// Whether the address that it was made from is.
+    pub rip: bool,
+}
+
+/// Runs a sandbox to its end, with its trace where the options want one.
 pub fn run(options: RunOptions) -> Result<End, RunError> {
+    let tracing = options.trace.then(|| tracing(&options)).transpose()?;
+    run_traced(options, tracing)
+}
+
+/// Runs a sandbox to its end; its events go where the caller says.
+pub fn run_traced(options: RunOptions, tracing: Option<Tracing>) -> Result<End, RunError> {
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
@@ -106,8 +135,9 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
     let here = here.unwrap_or_else(|| PathBuf::from("/"));
     let hide: Vec<PathBuf> = options.hide.iter().map(|path| here.join(path)).collect();
     let files = Files::new(&options.root, &hide, descriptors)?;
-    let workload = workload(&options, &files, umask, rlimits)?;
-    let sink = options.trace.then(|| sink(&options)).transpose()?;
+    let capture = tracing.as_ref().map(|tracing| tracing.capture);
+    let workload = workload(&options, capture, &files, umask, rlimits)?;
+    let sink = tracing.map(|tracing| tracing.sink);
 
     let other_kernel = options.kernel.as_deref().map(read_kernel).transpose()?;
     let image = match &other_kernel {
@@ -251,8 +281,8 @@ fn read_kernel(path: &Path) -> Result<Vec<u8>, RunError> {
     })
 }
 
-/// What takes the event records of this run.
-fn sink(options: &RunOptions) -> Result<Box<dyn Sink>, RunError> {
+/// The trace that the options describe: strace's text with paths and durations, unless they want something else.
+fn tracing(options: &RunOptions) -> Result<Tracing, RunError> {
     let output = match &options.output {
         Some(path) => {
             Output::File(
@@ -264,11 +294,46 @@ fn sink(options: &RunOptions) -> Result<Box<dyn Sink>, RunError> {
         }
         None => Output::Stderr,
     };
-    let format = match options.format {
-        cli::Format::Strace => vitrine_introspect::Format::Strace,
-        cli::Format::Json => vitrine_introspect::Format::Json,
+    let print = options.print.options(options.output.is_some());
+    let sink = if options.print.summary {
+        let sink = SummarySink::new(summary(), output.writer());
+        TraceSink::of(Pipeline::with_sinks(vec![Box::new(sink)]))
+    } else {
+        let format = match options.format {
+            cli::Format::Strace => vitrine_introspect::Format::Strace,
+            cli::Format::Json => vitrine_introspect::Format::Json,
+            cli::Format::Perfetto => vitrine_introspect::Format::Perfetto,
+        };
+        TraceSink::new(format, print, output)
     };
-    Ok(Box::new(TraceSink::new(format, output)))
+    let limit = options.print.string_limit.saturating_add(1);
+    Ok(Tracing {
+        sink: Box::new(sink),
+        capture: Capture {
+            buffer: limit.max(64),
+            string: limit.max(256),
+            environment: options.print.no_abbrev,
+            rip: options.print.instruction_pointer,
+        },
+    })
+}
+
+/// strace's table with the time that calls took on the clock, and how it is spread.
+fn summary() -> SummaryOptions {
+    SummaryOptions {
+        columns: vec![
+            Column::Percent,
+            Column::Total,
+            Column::Average,
+            Column::P50,
+            Column::P99,
+            Column::Calls,
+            Column::Errors,
+            Column::Name,
+        ],
+        wall_clock: true,
+        ..SummaryOptions::default()
+    }
 }
 
 /// Handles of the guest are descriptors of this process: allows as many as the caller's hard limit does. Returns the limit.
@@ -287,6 +352,7 @@ fn raise_descriptor_limit() -> u64 {
 
 fn workload(
     options: &RunOptions,
+    capture: Option<Capture>,
     files: &Files,
     umask: u32,
     rlimits: [[u64; 2]; 16],
@@ -328,8 +394,14 @@ fn workload(
         )
     });
     let mut flags = 0;
-    if options.trace {
+    if let Some(capture) = capture {
         flags |= FLAG_TRACE_ALL;
+        if capture.environment {
+            flags |= FLAG_TRACE_ENVIRONMENT;
+        }
+        if capture.rip {
+            flags |= FLAG_TRACE_RIP;
+        }
     }
     if options.lossy {
         flags |= FLAG_LOSSY;
@@ -350,14 +422,16 @@ fn workload(
         max_tasks: options.max_processes,
         uid,
         gid,
-        groups: match options.user {
-            Some((_, gid)) => vec![gid],
-            None => workload::groups(),
+        groups: match (&options.groups, options.user) {
+            (Some(groups), _) => groups.clone(),
+            (None, Some((_, gid))) => vec![gid],
+            (None, None) => workload::groups(),
         },
         umask,
         nice: workload::nice(),
         rlimits,
         seed,
+        trace_limits: capture.map_or([0; 2], |capture| [capture.buffer, capture.string]),
     })
 }
 

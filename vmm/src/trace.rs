@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use vitrine_introspect::decode::Style;
-use vitrine_introspect::print::{Options, PidPrefix};
+use vitrine_introspect::print::Options;
 use vitrine_introspect::record::whole_records;
 use vitrine_introspect::{Format, Pipeline};
 
@@ -18,6 +17,16 @@ pub enum Output {
     Stderr,
 }
 
+impl Output {
+    /// A buffered writer to it.
+    pub fn writer(self) -> Box<dyn Write + Send> {
+        match self {
+            Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
+            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, crate::log::Stderr)),
+        }
+    }
+}
+
 /// Decodes and prints records.
 pub struct TraceSink {
     pipeline: Pipeline,
@@ -25,27 +34,15 @@ pub struct TraceSink {
 }
 
 impl TraceSink {
-    /// A sink in strace's form: thread ids as `strace -f` prints them, descriptors with what they refer to, durations.
-    pub fn new(format: Format, output: Output) -> TraceSink {
-        let pid_prefix = match output {
-            Output::File(_) => PidPrefix::Always,
-            Output::Stderr => PidPrefix::Several,
-        };
-        let options = Options {
-            style: Style {
-                fd_paths: true,
-                ..Style::default()
-            },
-            pid_prefix,
-            durations: true,
-            ..Options::default()
-        };
-        let writer: Box<dyn Write + Send> = match output {
-            Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
-            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, crate::log::Stderr)),
-        };
+    /// A sink in this form.
+    pub fn new(format: Format, options: Options, output: Output) -> TraceSink {
+        TraceSink::of(Pipeline::new(format, options, output.writer()))
+    }
+
+    /// A sink that feeds a pipeline.
+    pub fn of(pipeline: Pipeline) -> TraceSink {
         TraceSink {
-            pipeline: Pipeline::new(format, options, writer),
+            pipeline,
             failed: false,
         }
     }

@@ -158,7 +158,12 @@ pub fn copy_file_range(
             let mut source = KernelSource::new(data);
             output.ops.write_at(&output, at, &mut source)
         },
-    )?;
+    )
+    // A file of the caller's own, which is written from its position only, is like one of another file system.
+    .map_err(|error| match error {
+        Errno::ESPIPE => Errno::EXDEV,
+        error => error,
+    })?;
     from.finish(&input, moved)?;
     to.finish(&output, moved)?;
     Ok(moved)

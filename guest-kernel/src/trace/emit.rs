@@ -1,6 +1,6 @@
 //! Records that are not about calls: clocks, fork, exec, exit, signals, names. Each costs one load while nothing is traced.
 
-use super::{events_on, gate, ring};
+use super::{capture, events_on, gate, ring};
 use crate::{
     arch,
     arch::TrapFrame,
@@ -154,11 +154,10 @@ pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>
     let at_argv = frame.rsp.wrapping_add(8);
     let at_envp = frame.rsp.wrapping_add(environment * 8);
     let args = [name, at_argv, at_envp, 0, 0, 0];
-    let envc = end.unwrap_or(environment).saturating_sub(environment) as u32;
     gate::first_exec(task, nr::EXECVE as u64, args, start, |record| {
         record.item(tag::STRING, 0, 0, 0, path);
         strings(record, 1, argv, MAX_RECORD / 2);
-        record.item(tag::STRINGS, 2, ITEM_CUT, 0, &envc.to_le_bytes());
+        capture::environment(record, 2, at_envp);
     });
 }
 

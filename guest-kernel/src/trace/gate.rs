@@ -6,7 +6,7 @@
 //!
 //! State is per task: while one task's call blocks, others trace theirs.
 
-use super::{capture, emit, ring};
+use super::{LIMITS, capture, emit, ring};
 use crate::{
     Errno, SysResult,
     arch::{self, TrapFrame},
@@ -19,7 +19,7 @@ use crate::{
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vitrine_abi::{
-    event::{Record, RecordHeader, SyscallBody, kind},
+    event::{Record, RecordHeader, SyscallBody, field, kind, tag},
     nr as table_nr, syscall as table,
 };
 use zerocopy::IntoBytes;
@@ -72,6 +72,9 @@ pub fn traced_dispatch(frame: &mut TrapFrame) -> SysResult {
     // Captured outside the lock: reading user memory may let another task run.
     let mut record = core::mem::take(&mut task.trace.call.lock().record);
     record.start(body.as_bytes());
+    if LIMITS.rip.load(Ordering::Relaxed) {
+        record.item(tag::COUNT, field::RIP, 0, 0, frame.rip.as_bytes());
+    }
     if let Some(call) = call {
         capture::before(&mut record, call, &args, &task);
         if call.never_returns() {
