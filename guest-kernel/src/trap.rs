@@ -29,6 +29,7 @@ const TRAP_FLAG: u64 = 1 << 8;
 
 /// SYSCALL.
 pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
+    let stay = time::cpu::enter_call();
     let result = if trace::armed(frame.orig_rax) {
         trace::traced_dispatch(frame)
     } else {
@@ -39,6 +40,9 @@ pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
         Err(Errno(number)) => (-i64::from(number)) as u64,
     };
     before_user(frame);
+    if let Some(stay) = stay {
+        time::cpu::leave_call(&stay);
+    }
     if frame.rcx == frame.rip && frame.r11 == frame.rflags && frame.rflags & TRAP_FLAG == 0 {
         RETURN_FAST
     } else {
@@ -48,8 +52,8 @@ pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
 
 /// An exception or an interrupt in user mode.
 pub fn trap(frame: &mut TrapFrame, vector: u64, fault_address: u64) -> u64 {
+    let stay = time::cpu::enter_exception();
     if vector == u64::from(INTERRUPT_VECTOR) {
-        sched::with_current(|task| time::cpu::sample(task, false));
         interrupt();
     } else if vector == 14 {
         page_fault(frame, fault_address);
@@ -57,6 +61,7 @@ pub fn trap(frame: &mut TrapFrame, vector: u64, fault_address: u64) -> u64 {
         exception(frame, vector);
     }
     before_user(frame);
+    time::cpu::leave_exception(&stay);
     RETURN_FULL
 }
 
@@ -72,7 +77,6 @@ pub extern "C" fn before_user_full(frame: &mut TrapFrame) -> u64 {
 fn before_user(frame: &mut TrapFrame) {
     loop {
         if arch::take_interrupt() {
-            sched::with_current(|task| time::cpu::sample(task, true));
             interrupt();
         }
         if arch::take_reschedule() {

@@ -8,7 +8,7 @@ use crate::{
     sync::Mutex,
 };
 use alloc::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Weak},
     vec::Vec,
 };
@@ -64,6 +64,20 @@ impl Lower {
         let (handle, _) = self.find()?;
         self.keep(handle.clone());
         Ok(handle)
+    }
+
+    /// Its extended attributes. What can't be read isn't there.
+    pub fn xattrs(self: &Arc<Lower>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let Ok(handle) = self.handle() else {
+            return BTreeMap::new();
+        };
+        let names = hostcall::list_xattr(&handle).unwrap_or_default();
+        let names = names
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty());
+        names
+            .filter_map(|name| Some((name.to_vec(), hostcall::get_xattr(&handle, name).ok()?)))
+            .collect()
     }
 
     /// Looks it up on the host. If the VMM has no descriptor left, all other handles make room.

@@ -400,14 +400,11 @@ impl Node {
         }
     }
 
-    /// Runs `f` on the extended attributes.
+    /// Runs `f` on the extended attributes. Those of the original are read from the host first.
     pub fn with_xattrs<T>(&self, f: impl FnOnce(&mut Xattrs) -> T) -> T {
-        f(self.xattrs.lock().get_or_insert_default())
-    }
-
-    /// The extended attribute `name`.
-    pub fn get_xattr(&self, name: &[u8]) -> Option<Vec<u8>> {
-        self.xattrs.lock().as_ref()?.get(name).cloned()
+        let mut xattrs = self.xattrs.lock();
+        let original = || self.lower.as_ref().map(Lower::xattrs).unwrap_or_default();
+        f(xattrs.get_or_insert_with(|| Box::new(original())))
     }
 
     /// Whether it may get a name although it has none.

@@ -294,7 +294,8 @@ impl Inode for Node {
     }
 
     fn xattr(&self, name: &[u8]) -> Result<Vec<u8>, Errno> {
-        self.get_xattr(name).ok_or(Errno::ENODATA)
+        self.with_xattrs(|all| all.get(name).cloned())
+            .ok_or(Errno::ENODATA)
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], flags: u32) -> Result<(), Errno> {

@@ -10,7 +10,7 @@ use crate::{
     Errno, SysResult, call,
     fs::File,
     mm::{
-        frame,
+        frame, give_back,
         space::{AddressSpace, Backing, Limits, MapRequest, Prot, advice::Advice, remap::Move},
     },
     sched,
@@ -164,6 +164,7 @@ fn file_rights(file: &File, shared: bool, wanted: Prot) -> Result<Prot, Errno> {
 /// munmap(2).
 pub fn munmap(addr: u64, len: u64) -> SysResult {
     space()?.unmap(addr, len)?;
+    give_back::consider();
     Ok(0)
 }
 

@@ -164,6 +164,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
     }
     if !request.has(CLONE_THREAD) {
         adopt(&caller, &child_process, request.has(CLONE_PARENT));
+        limits::watch_processor_time(&child_process);
     }
     table::add(&child);
     trace::process_forked(&caller, &child, request.flags);

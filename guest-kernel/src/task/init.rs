@@ -1,6 +1,6 @@
 //! The first process: the workload itself, as pid 1 and leader of session 1, with the console as its terminal. When it ends the VM does.
 
-use super::{Credentials, Process, Task, exec, hooks, table, uts};
+use super::{Credentials, Process, Task, exec, hooks, limits, table, uts};
 use crate::{
     Errno,
     arch::{Thread, TrapFrame},
@@ -66,6 +66,7 @@ pub fn start_workload(boot: &BootInfo, strings: &[u8]) {
             });
             hooks::adopt_console(&task.process);
             table::add(&task);
+            limits::watch_processor_time(&task.process);
             sched::start(task);
         }
         Err(error) => give_up(&program, error),

@@ -329,6 +329,25 @@ impl Files {
         Ok(count as u64)
     }
 
+    /// `Op::ListXattr`.
+    pub(super) fn list_xattr(
+        &self,
+        ram: &GuestRam,
+        handle: u64,
+        buf: u64,
+        len: u64,
+    ) -> Result<u64, Errno> {
+        let handle = self.handle(handle)?;
+        let path = format!("/proc/self/fd/{}", handle.fd.as_raw_fd());
+        if len == 0 {
+            return Ok(rustix::fs::listxattr_query(path)? as u64);
+        }
+        let mut names = vec![0; len.min(MAX_XATTR) as usize];
+        let count = rustix::fs::listxattr(path, &mut names[..])?;
+        ram.write(buf, &names[..count])?;
+        Ok(count as u64)
+    }
+
     /// Replaces a handle's O_PATH descriptor by one that can be read.
     fn open_for_reading(&mut self, number: u64) -> Result<(), Errno> {
         let handle = self.handle(number)?;
@@ -507,7 +526,7 @@ fn is_procfs(fd: BorrowedFd<'_>) -> bool {
     rustix::fs::fstatfs(fd).is_ok_and(|stat| stat.f_type.cast_unsigned() == PROC_MAGIC)
 }
 
-fn attributes(stat: &Statx) -> HostAttr {
+pub(super) fn attributes(stat: &Statx) -> HostAttr {
     let time =
         |time: &rustix::fs::StatxTimestamp| -> [i64; 2] { [time.tv_sec, time.tv_nsec.into()] };
     HostAttr {
