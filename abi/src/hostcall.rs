@@ -51,6 +51,9 @@ pub enum Op {
     GetXattr = 8,
     /// `(handle, buf, len) -> bytes`: the names of the extended attributes (listxattr(2)); `len` 0 asks for the size.
     ListXattr = 9,
+    /// `(dir, buf, len) -> bytes`: the names, each with a NUL after it, of the entries that have extended attributes, in one go for all of a
+    /// directory; `-ERANGE` if they don't fit.
+    XattrEntries = 10,
     /// `(fd, buf, len) -> bytes accepted`: output to the caller's descriptor 1 or 2 (or 0, for a terminal). 0 accepted: the VMM's queue is full, and
     /// `PENDING_CONSOLE_OUTPUT` will follow. `-EPIPE`: the reader is gone.
     ConsoleWrite = 16,
@@ -95,6 +98,7 @@ impl Op {
             7 => Op::StatFs,
             8 => Op::GetXattr,
             9 => Op::ListXattr,
+            10 => Op::XattrEntries,
             16 => Op::ConsoleWrite,
             17 => Op::ConsoleRead,
             18 => Op::ConsoleSeek,

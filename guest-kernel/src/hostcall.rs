@@ -213,6 +213,18 @@ pub fn list_xattr(file: &HostHandle) -> Result<Vec<u8>, Errno> {
     xattr_bytes(|buf, len| call(Op::ListXattr, [file.0, buf, len, 0, 0, 0]))
 }
 
+/// The names, each with a NUL after it, of a directory's entries that have extended attributes; `ERANGE` if they are too many.
+pub fn xattr_entries(dir: &HostHandle) -> Result<Vec<u8>, Errno> {
+    let mut buffer = alloc::vec![0u8; MAX_XATTR];
+    let len = buffer.len() as u64;
+    let bytes = call(
+        Op::XattrEntries,
+        [dir.0, physical_mut(&mut buffer), len, 0, 0, 0],
+    )?;
+    buffer.truncate(bytes);
+    Ok(buffer.as_slice().to_vec())
+}
+
 /// Asks for the size, then for the bytes.
 fn xattr_bytes(ask: impl Fn(u64, u64) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
     let size = ask(0, 0)?;

@@ -91,6 +91,7 @@ impl Host {
             Op::StatFs => files.statfs(ram, a, b),
             Op::GetXattr => files.get_xattr(ram, a, b, c, d, e),
             Op::ListXattr => files.list_xattr(ram, a, b, c),
+            Op::XattrEntries => files.xattr_entries(ram, a, b, c),
             Op::ConsoleWrite => self.console.write(ram, a, b, c),
             Op::ConsoleRead => self.console.read(ram, a, b),
             Op::ConsoleSeek => self.console.seek(a, b, c),
