@@ -11,7 +11,10 @@ use crate::{
     sync::WaitQueue,
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, SeqCst},
+};
 use vitrine_abi::{
     boot::Region,
     hostcall::{HostAttr, HostDirEntry, HostStatFs, HostTime, Op},
@@ -155,9 +158,17 @@ pub fn read_link(link: &HostHandle) -> Result<Vec<u8>, Errno> {
     Ok(buffer)
 }
 
+static FILES_READ: AtomicU64 = AtomicU64::new(0);
+
+/// Calls of [`read_pages`] so far.
+pub fn files_read() -> u64 {
+    FILES_READ.load(Relaxed)
+}
+
 /// Reads file contents into whole frames, one page each, from `offset` (a multiple of the page size). Returns the bytes read; what is
 /// beyond the end of the file is left as it was (zero in fresh frames).
 pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<usize, Errno> {
+    FILES_READ.store(files_read() + 1, Relaxed);
     let mut total = 0;
     for chunk in frames.chunks(MAX_PIECES) {
         let mut pieces: Vec<Region> = Vec::with_capacity(chunk.len());

@@ -3,14 +3,16 @@
 use crate::{
     Errno, arch,
     arch::TrapFrame,
-    fs,
+    fs, hostcall,
     mm::{
         self, host,
         space::{Access, FaultError},
     },
     sched,
     signal::{self, SigInfo},
-    syscall, task, time, trace,
+    syscall,
+    task::{self, usage::Counter},
+    time, trace,
 };
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use vitrine_abi::{
@@ -154,12 +156,21 @@ fn page_fault(frame: &mut TrapFrame, address: u64) {
     } else {
         Access::Read
     };
+    let read_before = hostcall::files_read();
     let result = match sched::current().space() {
         Ok(space) => space.fault(address, access),
         Err(_) => Err(FaultError::NotMapped),
     };
     let (signo, code) = match result {
-        Ok(()) => return,
+        Ok(()) => {
+            let counter = if hostcall::files_read() == read_before {
+                Counter::MinorFaults
+            } else {
+                Counter::MajorFaults
+            };
+            sched::with_current(|task| task.counters.add(counter, 1));
+            return;
+        }
         Err(FaultError::NotMapped) => (11, 1),
         Err(FaultError::Permission) => (11, 2),
         Err(FaultError::Bus) => (7, 2),

@@ -131,6 +131,8 @@ pub struct SpaceStats {
     pub stack: u64,
     /// Highest `resident` so far.
     pub peak_resident: u64,
+    /// Highest `total` so far.
+    pub peak_total: u64,
 }
 
 /// Resource limits that matter to an address space, soft values in bytes (getrlimit(2)).
@@ -176,6 +178,8 @@ struct Inner {
     lock_future: bool,
     /// What membarrier(2) was registered for.
     barriers: u32,
+    /// Most bytes mapped after any operation so far.
+    peak_total: u64,
 }
 
 /// The boot PML4: the kernel's half, and nothing below.
@@ -238,6 +242,7 @@ impl AddressSpace {
             limits,
             lock_future: false,
             barriers: 0,
+            peak_total: 0,
         }))
     }
 
@@ -254,6 +259,7 @@ impl AddressSpace {
         let mut inner = self.inner.lock();
         let result = operation(&mut inner);
         inner.pages.commit();
+        inner.peak_total = inner.peak_total.max(inner.vmas.total());
         (self.resident).store(inner.pages.resident(), Ordering::Relaxed);
         result
     }
@@ -367,6 +373,7 @@ impl AddressSpace {
             text: sum(&|vma| vma.prot.contains(Prot::EXEC) && !vma.prot.contains(Prot::WRITE)),
             stack: sum(&|vma| vma.flags.contains(VmaFlags::GROWS_DOWN)),
             peak_resident: resident.max(inner.pages.peak * PAGE_SIZE),
+            peak_total: inner.vmas.total().max(inner.peak_total),
         }
     }
 }
@@ -389,6 +396,7 @@ impl Inner {
             limits: self.limits,
             lock_future: false,
             barriers: self.barriers,
+            peak_total: self.vmas.total(),
         };
         // Small mappings (stack, data of the program and its libraries) are written at once by both sides:
         // a copy costs less than two faults.

@@ -68,6 +68,8 @@ pub struct Task {
     pub robust_list: AtomicU64,
     /// Processor time used.
     pub times: TaskTimes,
+    /// Faults, switches, input and output.
+    pub counters: usage::Counters,
     /// The system call that it is in, if that is traced.
     pub trace: crate::trace::TaskTrace,
     /// It must end before it sees user mode again: exit_group, a fatal signal, or another thread's execve has decided it.
@@ -178,6 +180,8 @@ pub struct Process {
     pub peak_resident: AtomicU64,
     /// /proc/PID/oom_score_adj: −1000 (the OOM killer leaves it alone) to 1000.
     pub oom_score_adj: AtomicI32,
+    /// What its ended threads have counted.
+    pub ended_counters: usage::Counters,
     /// Used by the children that it has waited for, with theirs.
     pub child_usage: Mutex<usage::Usage>,
 }

@@ -162,6 +162,7 @@ fn successor(task: &Arc<Task>, thread: Thread, space: Arc<mm::space::AddressSpac
         clear_child_tid: AtomicU64::new(0),
         robust_list: AtomicU64::new(0),
         times: Default::default(),
+        counters: Default::default(),
         dying: AtomicBool::new(false),
         vfork_done: Mutex::new(None),
         parent_death_signal: AtomicI32::new(task.parent_death_signal.load(Ordering::Relaxed)),
