@@ -38,6 +38,7 @@ pub mod procfs;
 pub mod pseudo;
 pub mod pty;
 pub mod ready;
+pub mod running;
 pub mod signalfd;
 pub mod sysfs;
 pub mod timerfd;

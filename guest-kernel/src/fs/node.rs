@@ -15,7 +15,7 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use linux_raw_sys::general::*;
 use vitrine_abi::{hostcall::HostAttr, layout::PAGE_SIZE};
 
@@ -119,6 +119,8 @@ pub struct Node {
     xattrs: Mutex<Option<Box<Xattrs>>>,
     /// Size and blocks of the host's inode (of directories and special files, and of files until they are modified).
     host_usage: (u64, u64),
+    /// Open files that may write to it; negative: running programs that it is, and then nobody may.
+    writers: AtomicI32,
     /// Made by O_TMPFILE: may get its first name later.
     linkable: AtomicBool,
     /// Seals (F_ADD_SEALS); [`NOT_SEALABLE`] for all but memfds.
@@ -190,6 +192,7 @@ impl Node {
             place: Mutex::new(None),
             xattrs: Mutex::new(None),
             host_usage: usage,
+            writers: AtomicI32::new(0),
             linkable: AtomicBool::new(false),
             seals: AtomicU32::new(NOT_SEALABLE),
         })
@@ -231,6 +234,7 @@ impl Node {
             place: Mutex::new(None),
             xattrs: Mutex::new(None),
             host_usage: (host.size, host.blocks),
+            writers: AtomicI32::new(0),
             linkable: AtomicBool::new(false),
             seals: AtomicU32::new(NOT_SEALABLE),
         });
@@ -405,6 +409,34 @@ impl Node {
         let mut xattrs = self.xattrs.lock();
         let original = || self.lower.as_ref().map(Lower::xattrs).unwrap_or_default();
         f(xattrs.get_or_insert_with(|| Box::new(original())))
+    }
+
+    /// It is opened for writing, until [`Node::end_writing`]; `ETXTBSY` while it runs.
+    pub fn begin_writing(&self) -> Result<(), Errno> {
+        if self.writers.load(Ordering::Relaxed) < 0 {
+            return Err(Errno::ETXTBSY);
+        }
+        self.writers.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends what [`Node::begin_writing`] began.
+    pub fn end_writing(&self) {
+        self.writers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// It runs, until [`Node::end_running`]; `ETXTBSY` while it is open for writing.
+    pub fn begin_running(&self) -> Result<(), Errno> {
+        if self.writers.load(Ordering::Relaxed) > 0 {
+            return Err(Errno::ETXTBSY);
+        }
+        self.writers.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends what [`Node::begin_running`] began.
+    pub fn end_running(&self) {
+        self.writers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it may get a name although it has none.

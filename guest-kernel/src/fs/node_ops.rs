@@ -108,7 +108,7 @@ impl Node {
 }
 
 /// Bytes that may be written at `offset` below RLIMIT_FSIZE and the largest size; none: `EFBIG` (with SIGXFSZ for the limit).
-fn writable_room(offset: u64) -> Result<u64, Errno> {
+pub fn writable_room(offset: u64) -> Result<u64, Errno> {
     let limit = file_size_limit();
     if offset >= limit {
         exceed_file_size();

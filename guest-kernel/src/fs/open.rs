@@ -6,6 +6,7 @@ use super::{
     context,
     file::PathOnly,
     mount,
+    node::Node,
     path::{Last, Walker},
 };
 use crate::Errno;
@@ -36,6 +37,12 @@ pub fn open_location(location: &Location, flags: u32) -> Result<Arc<File>, Errno
         location.inode.open(flags)?
     };
     let file = File::new(ops, status_flags(flags), Some(location.clone()));
+    if file.writable()
+        && let Some(node) = Node::of(&location.inode)
+    {
+        node.begin_writing()?;
+        file.set_writes(node);
+    }
     super::events::opened_or_closed(&file, true);
     Ok(file)
 }

@@ -283,6 +283,7 @@ pub fn truncate(path: u64, len: i64) -> SysResult {
     }
     mount::check_writable(&place)?;
     access::check(&own, &access::current(), access::WRITE)?;
+    fs::running::check_still(&place)?;
     set_size(&place.inode, size)
 }
 

@@ -27,7 +27,7 @@ pub use table::{process, processes, task};
 
 use crate::{
     arch::Thread,
-    fs::{FdTable, FsContext, Location},
+    fs::{FdTable, FsContext, running::Running},
     mm::space::AddressSpace,
     sched::SchedState,
     signal::{ProcessSignals, TaskSignals},
@@ -145,7 +145,7 @@ pub struct Process {
     /// Resource limits, soft and hard, by RLIMIT number.
     pub rlimits: Mutex<[[u64; 2]; 16]>,
     /// The file that runs.
-    pub executable: Mutex<Option<Location>>,
+    pub executable: Mutex<Option<Running>>,
     /// argv and environment as they were at exec, and where they lie in its memory (start and end address of each).
     pub arguments: Mutex<ExecArguments>,
     /// CLOCK_MONOTONIC at its start.

@@ -5,7 +5,9 @@
 use super::{
     super::{
         Description, File, FileOps, Inode, Metadata, PollEvents, PollTable, SetAttr, Sink, Source,
-        Timestamp, pseudo,
+        Timestamp,
+        node_ops::{file_size_limit, writable_room},
+        pseudo,
     },
     CHUNK,
 };
@@ -24,6 +26,11 @@ pub(super) struct HostFile {
     pub(super) console: ConsoleFd,
     /// Whether it was opened anew.
     pub(super) reopened: bool,
+}
+
+/// Bytes that the running task may write at `offset`; see [`writable_room`].
+fn room(offset: u64) -> SysResult {
+    Ok(usize::try_from(writable_room(offset)?).unwrap_or(usize::MAX))
 }
 
 impl HostFile {
@@ -57,12 +64,13 @@ impl HostFile {
     fn write_by(
         &self,
         src: &mut dyn Source,
+        room: usize,
         store: impl Fn(usize, &[u8]) -> SysResult,
     ) -> SysResult {
         let mut buf = Vec::new();
         let mut done = 0;
-        while src.left() > 0 {
-            buf.resize(src.left().min(CHUNK), 0);
+        while src.left() > 0 && done < room {
+            buf.resize(src.left().min(CHUNK).min(room - done), 0);
             let step = src.take(&mut buf).and_then(|n| match n {
                 0 => Ok((0, 0)),
                 n => Ok((n, store(done, &buf[..n])?)),
@@ -116,7 +124,14 @@ impl FileOps for HostFile {
             *position += n as u64;
             return Ok(n);
         }
-        self.write_by(src, |_, data| hostcall::console_write(self.fd, data))
+        let room = if file_size_limit() == u64::MAX {
+            usize::MAX
+        } else if file.append() {
+            room(hostcall::console_attr(self.fd)?.size)?
+        } else {
+            room(hostcall::console_seek(self.fd, 0, SEEK_CUR)? as u64)?
+        };
+        self.write_by(src, room, |_, data| hostcall::console_write(self.fd, data))
     }
 
     fn read_at(&self, _file: &File, offset: u64, out: &mut dyn Sink) -> SysResult {
@@ -126,7 +141,7 @@ impl FileOps for HostFile {
     }
 
     fn write_at(&self, _file: &File, offset: u64, src: &mut dyn Source) -> SysResult {
-        self.write_by(src, |done, data| {
+        self.write_by(src, room(offset)?, |done, data| {
             hostcall::console_write_at(self.fd, offset.saturating_add(done as u64), data)
         })
     }

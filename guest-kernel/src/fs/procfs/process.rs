@@ -257,7 +257,9 @@ fn root_directory(subject: &Subject) -> Result<Location, Errno> {
 fn executable(subject: &Subject) -> Result<Location, Errno> {
     subject.may_inspect()?;
     subject.space().map_err(|_| Errno::ENOENT)?;
-    let place = subject.process()?.executable.lock().clone();
+    let process = subject.process()?;
+    let running = process.executable.lock();
+    let place = running.as_ref().map(|running| Location::clone(running));
     place.ok_or(Errno::ENOENT)
 }
 

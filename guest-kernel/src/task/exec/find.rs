@@ -3,7 +3,7 @@
 use super::elf::Contents;
 use crate::{
     Errno,
-    fs::{self, Follow, Location, Metadata},
+    fs::{self, Follow, Location, Metadata, running::Running},
     mm::MemoryObject,
     sched,
     task::Credentials,
@@ -14,7 +14,7 @@ use linux_raw_sys::general::*;
 /// A file that may be executed.
 pub struct Executable {
     /// Where it was found; `None`: it has no name (a memfd).
-    pub location: Option<Location>,
+    pub location: Option<Running>,
     /// Its contents.
     pub contents: Contents,
     /// The name that execve was given, or `/dev/fd/N…` for a descriptor's.
@@ -56,7 +56,7 @@ impl Executable {
             return Err(Errno::EACCES);
         }
         Ok(Executable {
-            location,
+            location: location.map(Running::new).transpose()?,
             contents: Contents {
                 object: object.map_err(|_| Errno::EACCES)?,
                 size: metadata.size,

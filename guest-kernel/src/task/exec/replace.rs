@@ -4,7 +4,7 @@ use super::Image;
 use crate::{
     Errno,
     arch::{self, Thread, TrapFrame},
-    fs::Location,
+    fs::running::Running,
     mm, sched,
     sync::{Interruptible, Mutex, wait_until},
     task::{Task, exit, hooks, table, usage},
@@ -31,7 +31,7 @@ const INITIAL_FLAGS: u64 = 0x202;
 /// Makes `image` what the current process runs.
 pub fn replace(
     image: Image,
-    executable: Option<Location>,
+    executable: Option<Running>,
     comm: &[u8],
     frame: &mut TrapFrame,
 ) -> Result<Outcome, Errno> {
@@ -100,7 +100,7 @@ fn unshare_files(task: &Task) -> Result<(), Errno> {
     Ok(())
 }
 
-fn change_process(task: &Task, image: &Image, executable: Option<Location>) {
+fn change_process(task: &Task, image: &Image, executable: Option<Running>) {
     let process = &task.process;
     process.signals.exec();
     *process.executable.lock() = executable;
@@ -125,7 +125,7 @@ fn report(task: &Task) {
         .as_ref()
         .and_then(|file| file.inode.metadata().ok());
     let (dev, ino) = identity.map_or((0, 0), |metadata| (metadata.dev, metadata.ino));
-    let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path);
+    let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path.clone());
     let cwd = task.fs.lock().cwd.lock().path.clone();
     trace::exec(task, &path, &process.arguments.lock(), &cwd, dev, ino);
 }
