@@ -409,6 +409,13 @@ impl Inode for Node {
         if have & F_SEAL_SEAL != 0 {
             return Err(Errno::EPERM);
         }
+        if seals & F_SEAL_WRITE != 0
+            && have & F_SEAL_WRITE == 0
+            && let Some(object) = Inode::object(self)
+            && crate::mm::space::is_mapped_writable(&object)
+        {
+            return Err(Errno::EBUSY);
+        }
         self.put_seals(seals);
         Ok(())
     }

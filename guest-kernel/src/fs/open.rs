@@ -169,6 +169,10 @@ fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
     }
     let cred = access::current();
     access::check(&own, &cred, want)?;
+    let device = matches!(own.mode & S_IFMT, S_IFCHR | S_IFBLK);
+    if device && mount::has_flag(place, MS_NODEV) {
+        return Err(Errno::EACCES);
+    }
     if want & WRITE != 0 && own.is_regular() {
         mount::check_writable(place)?;
     }

@@ -215,6 +215,21 @@ pub fn forget_object_pages(object: &Arc<dyn MemoryObject>, first: u64, count: u6
     }
 }
 
+/// Whether a process has a shared mapping of the object that it may write through, now or after mprotect.
+pub fn is_mapped_writable(object: &Arc<dyn MemoryObject>) -> bool {
+    let writes = |vma: &Vma| match &vma.backing {
+        Backing::Object(mapped, _) => {
+            vma.is_shared() && vma.max_prot.contains(Prot::WRITE) && vma::is_same(mapped, object)
+        }
+        Backing::Anonymous => false,
+    };
+    crate::task::processes().iter().any(|process| {
+        let threads = process.threads.lock().clone();
+        let space = threads.iter().find_map(|t| t.space.lock().clone());
+        space.is_some_and(|space| space.inner.lock().vmas.iter().any(writes))
+    })
+}
+
 /// Where mmap starts to look, downwards, for a stack of at most `stack` bytes: at least 128 MiB below the end, less some random pages.
 fn mmap_top(stack: u64) -> u64 {
     let gap = stack

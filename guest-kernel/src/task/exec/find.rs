@@ -3,7 +3,7 @@
 use super::elf::Contents;
 use crate::{
     Errno,
-    fs::{self, Follow, Location, Metadata, running::Running},
+    fs::{self, Follow, Location, Metadata, mount, running::Running},
     mm::MemoryObject,
     sched,
     task::Credentials,
@@ -35,6 +35,10 @@ impl Executable {
 
     /// Owner and group that it is to run with (set-user-ID and set-group-ID bits).
     pub fn set_ids(&self) -> (Option<u32>, Option<u32>) {
+        let location = self.location.as_deref();
+        if location.is_some_and(|place| mount::has_flag(place, MS_NOSUID)) {
+            return (None, None);
+        }
         let mode = self.metadata.mode;
         let set_uid = mode & S_ISUID != 0;
         // Without group execute permission the bit once meant mandatory locking.
@@ -83,6 +87,9 @@ fn may_execute(credentials: &Credentials, metadata: &Metadata) -> bool {
 }
 
 fn at(location: Location, name: Vec<u8>) -> Result<Executable, Errno> {
+    if mount::has_flag(&location, MS_NOEXEC) {
+        return Err(Errno::EACCES);
+    }
     let metadata = location.inode.metadata()?;
     let object = location.inode.object().ok_or(Errno::EACCES);
     Executable::new(Some(location), object, metadata, name)
