@@ -17,7 +17,7 @@ use core::sync::atomic::{
 };
 use vitrine_abi::{
     boot::Region,
-    hostcall::{HostAttr, HostDirEntry, HostStatFs, HostTime, Op},
+    hostcall::{HostAttr, HostDirEntry, HostTime, Op},
     layout::PAGE_SIZE,
 };
 use zerocopy::{FromBytes, IntoBytes};
@@ -200,16 +200,6 @@ pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<us
     Ok(total)
 }
 
-/// statfs(2) of the file system that holds it.
-pub fn statfs(file: &HostHandle) -> Result<HostStatFs, Errno> {
-    let mut buffer = alloc::boxed::Box::new(HostStatFs::default());
-    call(
-        Op::StatFs,
-        [file.0, physical_mut(buffer.as_mut_bytes()), 0, 0, 0, 0],
-    )?;
-    Ok(*buffer)
-}
-
 /// An extended attribute; `ENODATA` if there is none of this name.
 pub fn get_xattr(file: &HostHandle, name: &[u8]) -> Result<Vec<u8>, Errno> {
     let name = name.to_vec();
@@ -353,6 +343,10 @@ pub fn exit(status: u32) -> ! {
 }
 
 /// Frames whose contents are no longer needed: the host takes them back, and they read as zero afterwards.
+#[allow(
+    dead_code,
+    reason = "the allocator keeps what it has; a balloon will give it back"
+)]
 pub fn discard(addr: u64, len: u64) -> Result<(), Errno> {
     call(Op::Discard, [addr, len, 0, 0, 0, 0]).map(|_| ())
 }

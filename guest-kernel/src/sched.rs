@@ -54,11 +54,6 @@ impl SchedState {
         }
     }
 
-    /// Whether it waits for something.
-    pub fn is_blocked(&self) -> bool {
-        self.state.load(Relaxed) == BLOCKED
-    }
-
     /// Nanoseconds on the vCPU, the current stretch included.
     pub fn total_run_ns(&self, running: bool) -> u64 {
         let now = if running {

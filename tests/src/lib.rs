@@ -82,6 +82,11 @@ pub fn cases() -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
+/// A limit or a pause: ten times as long in the nested machine, which is that slow.
+pub fn scaled(time: Duration) -> Duration {
+    if nested() { time * 10 } else { time }
+}
+
 /// Whether this runs in the nested machine.
 pub fn nested() -> bool {
     std::env::var_os("VITRINE_TESTS_NESTED").is_some()
@@ -150,7 +155,7 @@ pub fn run_sandbox(
 }
 
 fn outcome_of(command: Command, seconds: u64) -> Result<(Outcome, i32), String> {
-    let outcome = run(command, b"", Duration::from_secs(seconds))?;
+    let outcome = run(command, b"", scaled(Duration::from_secs(seconds)))?;
     match outcome.status {
         Some(status) => Ok((outcome, shell_status(status))),
         None => Err(format!(
@@ -169,12 +174,22 @@ pub fn same(text: &str, seconds: u64) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "native: {native_status}, sandbox: {inside_status}\n--- native\n{}\n{}\n--- sandbox\n{}\n{}",
-        excerpt(&native.stdout),
+        "native: {native_status}, sandbox: {inside_status}\n--- native only\n{}\n{}\n--- sandbox only\n{}\n{}",
+        missing_from(&native.stdout, &inside.stdout),
         excerpt(&native.stderr),
-        excerpt(&inside.stdout),
+        missing_from(&inside.stdout, &native.stdout),
         excerpt(&inside.stderr)
     ))
+}
+
+/// The lines of `one` that `other` hasn't.
+fn missing_from(one: &[u8], other: &[u8]) -> String {
+    let lines: Vec<&[u8]> = other.split(|&byte| byte == b'\n').collect();
+    let missing: Vec<&[u8]> = one
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !lines.contains(line))
+        .collect();
+    excerpt(&missing.join(&b'\n'))
 }
 
 /// Runs a command with this input, for at most `limit`.

@@ -21,8 +21,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs the command, tells how it ended, and keeps the session until the terminal is gone.
-const LEADER: &str =
-    r#""$@"; s=$?; trap '' INT TSTP; printf '\n[ended %s]\n' $s; exec sleep 1000 >/dev/null 2>&1"#;
+const LEADER: &str = r#"trap : INT QUIT TSTP; "$@"; s=$?; printf '\n[ended %s]\n' $s; exec sleep 1000 >/dev/null 2>&1"#;
 
 /// A terminal and the command on it.
 pub struct Terminal {
@@ -92,7 +91,7 @@ impl Terminal {
 
     /// As [`Terminal::expect`], for at most `patience`.
     pub fn expect_within(&mut self, text: &str, patience: Duration) -> Result<String, String> {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + crate::scaled(patience);
         loop {
             let fresh = &self.seen[self.mark..];
             if let Some(at) = find(fresh, text.as_bytes()) {

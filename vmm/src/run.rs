@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
-use rustix::stdio::{stderr, stdin, stdout};
 use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL};
 
 use crate::bell::{Bell, End};
@@ -344,12 +343,9 @@ fn workload(
         cwd,
         hostname: options.hostname.clone().into_bytes(),
         flags,
-        console: [
-            workload::console_fd(stdin()),
-            workload::console_fd(stdout()),
-            workload::console_fd(stderr()),
-        ],
+        console: workload::console(),
         winsize: tty::window_size().unwrap_or_default(),
+        terminal: tty::modes().unwrap_or_default(),
         memory_limit: 0,
         max_tasks: options.max_processes,
         uid,

@@ -165,6 +165,10 @@ impl Inode for Node {
         Ok(self.stat())
     }
 
+    fn is_unlinked(&self) -> bool {
+        self.attr().nlink == 0
+    }
+
     fn ownership(&self) -> Result<Ownership, Errno> {
         Ok(self.owner())
     }
@@ -299,6 +303,7 @@ impl Inode for Node {
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], flags: u32) -> Result<(), Errno> {
+        super::page_cache::check_space(1 + value.len() as u64 / PAGE_SIZE)?;
         if value.len() > XATTR_MAX {
             return Err(Errno::E2BIG);
         }

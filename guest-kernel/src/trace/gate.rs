@@ -11,12 +11,13 @@ use crate::{
     Errno, SysResult,
     arch::{self, TrapFrame},
     sched,
+    signal::{self, SigInfo},
     sync::Mutex,
     syscall,
     task::Task,
 };
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vitrine_abi::{
     event::{Record, RecordHeader, SyscallBody, kind},
     nr as table_nr, syscall as table,
@@ -25,11 +26,17 @@ use zerocopy::IntoBytes;
 
 /// A task's memory for records is kept between calls up to this many bytes.
 const KEEP: usize = 8 << 10;
+/// Most ignored signals that are kept to be told.
+const MAX_IGNORED: usize = 32;
 
 /// The traced call that a task is in.
 #[derive(Default)]
 pub struct TaskTrace {
     call: Mutex<InFlight>,
+    /// Signals that were thrown away because the task ignores them: told when its call is done.
+    ignored: Mutex<Vec<SigInfo>>,
+    /// Whether there are any.
+    has_ignored: AtomicBool,
 }
 
 #[derive(Default)]
@@ -50,6 +57,7 @@ static IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
 /// Runs the call that `frame` made, with a record of it.
 pub fn traced_dispatch(frame: &mut TrapFrame) -> SysResult {
     let task = sched::current();
+    tell_ignored(&task);
     let start = arch::tsc();
     let args = frame.args();
     let nr = frame.orig_rax;
@@ -95,6 +103,12 @@ pub fn traced_dispatch(frame: &mut TrapFrame) -> SysResult {
 
     let result = syscall::dispatch(frame);
 
+    if signal::is_killed(&task) {
+        // As on Linux, a call that SIGKILL ends has no result.
+        emit_enter(&task);
+        forget(&task);
+        return result;
+    }
     let (mut record, entered) = {
         let mut slot = task.trace.call.lock();
         if slot.active {
@@ -131,6 +145,7 @@ pub fn traced_dispatch(frame: &mut TrapFrame) -> SysResult {
     ring::put(&mut record);
     record.trim(KEEP);
     task.trace.call.lock().record = record;
+    tell_ignored(&task);
     result
 }
 
@@ -162,6 +177,75 @@ pub(super) fn forget(task: &Task) {
     if slot.active {
         slot.active = false;
         IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// `from`, which is in a traced execve, ends, and `to` runs the new program: the call's end belongs to that one.
+pub(super) fn succeed(from: &Task, to: &Task) {
+    let mut record = {
+        let mut slot = from.trace.call.lock();
+        if !slot.active {
+            return;
+        }
+        slot.active = false;
+        IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
+        let end = arch::tsc();
+        let body = SyscallBody {
+            ret: 0,
+            duration: end.wrapping_sub(slot.start),
+            ..slot.body
+        };
+        let mut record = Record::new();
+        record.start(body.as_bytes());
+        let header = emit::header(kind::SYSCALL_EXIT, to);
+        record.set_header(&RecordHeader { tsc: end, ..header });
+        record
+    };
+    ring::put(&mut record);
+}
+
+/// The record of the execve that nobody called: the kernel itself runs the first program. `args` are addresses in its new memory.
+pub(super) fn first_exec(
+    task: &Task,
+    nr: u64,
+    args: [u64; 6],
+    start: u64,
+    items: impl FnOnce(&mut Record),
+) {
+    let body = SyscallBody {
+        nr,
+        args,
+        ret: 0,
+        duration: arch::tsc().wrapping_sub(start),
+    };
+    let mut record = Record::new();
+    record.start(body.as_bytes());
+    items(&mut record);
+    let header = emit::header(kind::SYSCALL, task);
+    record.set_header(&RecordHeader {
+        tsc: start,
+        ..header
+    });
+    ring::put(&mut record);
+}
+
+/// Keeps a signal that `task` ignores, to be told when the call that it is in is done, or before its next one.
+pub(super) fn keep_ignored(task: &Task, info: &SigInfo) {
+    let mut ignored = task.trace.ignored.lock();
+    if ignored.len() < MAX_IGNORED {
+        ignored.push(*info);
+        task.trace.has_ignored.store(true, Ordering::Relaxed);
+    }
+}
+
+fn tell_ignored(task: &Task) {
+    if !task.trace.has_ignored.load(Ordering::Relaxed) {
+        return;
+    }
+    task.trace.has_ignored.store(false, Ordering::Relaxed);
+    let ignored = core::mem::take(&mut *task.trace.ignored.lock());
+    for info in &ignored {
+        emit::signal(task, info);
     }
 }
 

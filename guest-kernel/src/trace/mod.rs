@@ -13,7 +13,10 @@ mod emit;
 mod gate;
 mod ring;
 
-pub use emit::{comm_changed, exec, exited, process_forked, signal, unimplemented};
+pub use emit::{
+    Program, comm_changed, exec, exited, first_exec, ignored, process_forked, signal, stopped,
+    unimplemented,
+};
 pub use gate::{TaskTrace, captured_path, on_block, traced_dispatch};
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
@@ -77,12 +80,4 @@ pub fn init(boot: &BootInfo) {
     emit::set_frequency(boot.tsc_khz);
     emit::clock();
     arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
-}
-
-/// The clocks were set (clock_settime), or the time-stamp counter's frequency has become known: later records mean other times.
-pub fn clocks_changed(tsc_khz: Option<u64>) {
-    if let Some(tsc_khz) = tsc_khz {
-        emit::set_frequency(tsc_khz);
-    }
-    emit::clock();
 }

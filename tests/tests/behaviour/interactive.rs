@@ -87,7 +87,7 @@ fn same(what: &str, left: &str, right: &str) -> Result<(), Failed> {
     if left == right {
         return Ok(());
     }
-    Err(format!("{what}\n{left}\n{right}").into())
+    Err(format!("{what}\n{left:?}\n{right:?}").into())
 }
 
 fn shell() -> Result<(), Failed> {
@@ -117,7 +117,7 @@ fn assert_status(status: i32, expected: i32) -> Result<(), String> {
 
 /// The foreground job has been started: nothing shows that on the terminal.
 fn settle() {
-    sleep(Duration::from_millis(400));
+    sleep(vitrine_tests::scaled(Duration::from_millis(400)));
 }
 
 fn interrupt() -> Result<(), Failed> {
@@ -139,6 +139,8 @@ fn interrupt() -> Result<(), Failed> {
         t.expect("$ ")?;
         t.send("half a line")?;
         t.expect("half a line")?;
+        // Readline loses a signal that comes while it isn't reading.
+        settle();
         t.send("\x03")?;
         t.expect("$ ")?;
         t.line("/usr/bin/python3 -c 'while True: pass'", "\n")?;
@@ -171,14 +173,14 @@ fn job_control() -> Result<(), Failed> {
         t.expect("$ ")?;
         t.line("kill %1; wait", "$ ")?;
         t.line("cat", "\n")?;
+        settle();
         t.line("typed", "\ntyped\r\n")?;
         t.send("\x1a")?;
         t.expect("Stopped")?;
         t.expect("$ ")?;
-        t.line("bg", "\n")?;
-        t.expect("$ ")?;
-        settle();
         // It reads in the background: stopped by SIGTTIN.
+        t.line("bg; sleep 0.5", "Stopped")?;
+        t.expect("$ ")?;
         t.line("jobs", "Stopped")?;
         t.expect("$ ")?;
         t.line("fg", "\ncat\r\n")?;
@@ -206,15 +208,37 @@ fn line_editing() -> Result<(), Failed> {
         t.line("abX\x7fc", "\nabc\r\n")?;
         t.line("all gone\x15kept", "\nkept\r\n")?;
         t.line("one two\x17three", "\none three\r\n")?;
-        t.line("\x16\x03literal", "literal\r\n")?;
-        t.line("tab\there \x1b[A", "here \x1b[A\r\n")?;
-        t.line("reprint\x12ed", "\nreprinted\r\n")?;
-        t.line("grüße\x7f\x7fs", "\ngrüs\r\n")?;
+        t.line("\x16\x03literal", "\n\x03literal\r\n")?;
+        t.line("tab\there \x1b[A", "\ntab\there \x1b[A\r\n")?;
+        t.line("reprint\x12ed", "ed\r\nreprinted\r\n")?;
         t.send("no newline\x04")?;
         t.expect("no newlineno newline")?;
         t.send("\x04")?;
         assert_status(t.end()?, 0)
     })?;
+    // The guest's terminal starts with the modes of the caller's: what erases, and whether a character may have several bytes.
+    for setup in [
+        "iutf8",
+        "-iutf8",
+        "erase ^H",
+        "intr ^K -ixon",
+        "-echo",
+        "tab3",
+    ] {
+        let script = format!("stty {setup}; {} sh -c 'echo up; cat; stty -a'", "\"$@\"");
+        let vitrine = vitrine_tests::vitrine().display().to_string();
+        let mut texts = Vec::new();
+        for runner in [&["env"][..], &[&vitrine, "run", "--"]] {
+            let argv = [&["sh", "-c", &script, "sh"], runner].concat();
+            let mut t = terminal(&argv, true)?;
+            t.expect("up\r\n")?;
+            settle();
+            t.send("grüße\x7f\x7fx\x08\x08y\tz\n\x04")?;
+            assert_status(t.end()?, 0)?;
+            texts.push(t.seen());
+        }
+        same(setup, &texts[0], &texts[1])?;
+    }
     // Without a handler Ctrl-C ends the program, and so the sandbox.
     alike(&["cat"], |t| {
         settle();
@@ -226,19 +250,24 @@ fn line_editing() -> Result<(), Failed> {
 fn resize() -> Result<(), Failed> {
     alike(SHELL, |t| {
         t.expect("$ ")?;
-        t.line("shopt -s checkwinsize; trap 'echo winch' WINCH", "$ ")?;
+        t.line("shopt -s checkwinsize", "$ ")?;
         t.line("cat", "\n")?;
         settle();
         t.resize(40, 123)?;
         settle();
         t.send("\x04")?;
-        t.expect("winch")?;
         t.expect("$ ")?;
         t.line("stty size", "\n40 123\r\n$ ")?;
         t.line("/bin/true; echo $LINES $COLUMNS", "\n40 123\r\n$ ")?;
-        t.line("stty rows 11 cols 22; stty size", "11 22\r\n$ ")?;
         t.line("exit", "\n")?;
         t.end().map(drop)
+    })?;
+    let script = "trap 'stty size; exit 6' WINCH; echo up; while :; do sleep 0.1; done";
+    alike(&["bash", "-c", script], |t| {
+        t.expect("up\r\n")?;
+        t.resize(11, 22)?;
+        t.expect("11 22\r\n")?;
+        assert_status(t.end()?, 6)
     })
 }
 
@@ -246,7 +275,7 @@ fn readline_programs() -> Result<(), Failed> {
     alike(&["/usr/bin/python3", "-q", "-i"], |t| {
         t.expect(">>> ")?;
         t.line("6 * 7", "\n42\r\n>>> ")?;
-        t.line("input('name? ')", "name? ")?;
+        t.line("input('name? ')", "\r\nname? ")?;
         t.line("me", "'me'\r\n>>> ")?;
         t.line("import time; time.sleep(100)", "\n")?;
         settle();
@@ -482,6 +511,14 @@ fn in_the_background() -> Result<(), Failed> {
     t.line(&format!("{} run -- sleep 100 &", vitrine.display()), "$ ")?;
     settle();
     t.line("kill %1; wait %1; echo status $?", "\nstatus 143\r\n")?;
+    t.line(&format!("{} run -- cat &", vitrine.display()), "$ ")?;
+    settle();
+    t.line("echo not its input", "\nnot its input\r\n")?;
+    t.line("fg", "run -- cat\r\n")?;
+    settle();
+    t.line("its input", "\nits input\r\n")?;
+    t.send("\x04")?;
+    t.expect("$ ")?;
     t.line("exit", "\n")?;
     t.end()?;
     Ok(())

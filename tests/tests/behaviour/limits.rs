@@ -155,7 +155,7 @@ def most(step):
 print(most(100000), most(1000))
 print(run([\"true\"] + [\"x\" * 100000] * 40))
 ";
-    for limit in ["8192", "1024", "64", "unlimited"] {
+    for limit in ["8192", "1024", "unlimited"] {
         same(
             &format!("ulimit -s {limit} && $R /usr/bin/python3 -c '{code}'"),
             60,

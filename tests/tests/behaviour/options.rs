@@ -169,11 +169,7 @@ fn trace_output() -> Result<(), Failed> {
     let outcome = run_sandbox(&["--trace", "-o", &file], &["echo", "hi"], 20)?;
     ensure(outcome.1 == 0 && text(&outcome) == "hi\n", "-o", &outcome)?;
     let log = std::fs::read_to_string(&file)?;
-    ensure(
-        log.contains("execve(") && log.contains("write(1, \"hi\\n\""),
-        "no log",
-        &outcome,
-    )?;
+    ensure(log.contains("\"hi\\n\", 3) = 3"), "no log", &outcome)?;
     one_line(
         &run_sandbox(&["--trace", "-o", "/no/such/log"], &["true"], 20)?,
         125,

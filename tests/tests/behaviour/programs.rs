@@ -127,11 +127,12 @@ fn broken_elf_as_workload() -> Result<(), Failed> {
         let path = entry?.path();
         let outcome = run_sandbox(&[], &[&name(&path)], 20)?;
         let stderr = String::from_utf8_lossy(&outcome.0.stderr);
+        // Refused in one line; or loaded, and it died of what it is.
+        let ours = stderr.starts_with("vitrine: ");
         let clear = stderr.lines().count() == 1 && stderr.starts_with("vitrine: cannot run");
-        let fine = match outcome.1 {
-            126 | 127 => clear,
-            // Loaded, and died of what it is.
-            status => status >= 128 || stderr.is_empty(),
+        let fine = match ours {
+            true => clear && [126, 127].contains(&outcome.1),
+            false => outcome.1 != 126,
         };
         ensure(
             fine,
@@ -166,7 +167,6 @@ fn broken_elves(folder: &Scratch) -> Result<(), Failed> {
         ("version-9", 6, &[9]),
         ("kind-relocatable", 16, &[1, 0]),
         ("kind-core", 16, &[4, 0]),
-        ("kind-fixed", 16, &[2, 0]),
         ("machine-arm64", 18, &[183, 0]),
         ("machine-386", 18, &[3, 0]),
         ("entry-0", 24, &[0; 8]),
@@ -182,7 +182,6 @@ fn broken_elves(folder: &Scratch) -> Result<(), Failed> {
         ("load-flags-0", load + 4, &[0; 4]),
         ("code-not-executable", second + 4, &[4, 0, 0, 0]),
         ("load-offset-odd", load + 8, &[1]),
-        ("load-offset-huge", load + 8, &[0, 0, 0, 0, 0, 0, 0, 0x7f]),
         (
             "load-offset-behind-the-end",
             second + 8,

@@ -1,6 +1,7 @@
 //! The caller's standard descriptors as the guest's console. Output that its reader can take now goes there straight from guest memory;
-//! the rest goes through a bounded queue and a writer thread, so that a slow reader never holds up the vCPU. Input is read only when the guest asks and poll(2) says that there is some. Regular files are read and
-//! written at once: they are always ready, and their position and errors are the caller's.
+//! the rest goes through a bounded queue and a writer thread, so that a slow reader never holds up the vCPU. Input is read only when the
+//! guest asks and poll(2) says that there is some. Regular files are read and written at once: they are always ready, and their position
+//! and errors are the caller's.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -52,7 +53,7 @@ struct Output {
 }
 
 impl Console {
-    /// For descriptors as `workload::console_fd` saw them.
+    /// For descriptors as `workload::console` saw them.
     pub fn new(fds: [ConsoleFd; 3], bell: Arc<Bell>, arm: InputArm) -> Console {
         Console {
             fds,
@@ -64,7 +65,7 @@ impl Console {
                 writing: false,
                 starved: false,
                 broken: [false; 3],
-                direct: [true; 3],
+                direct: fds.map(|fd| fd.kind != kind::TERMINAL),
             }),
             queued: Condvar::new(),
             drained: Condvar::new(),
@@ -94,9 +95,12 @@ impl Console {
             return Err(Errno::PIPE);
         }
         if output.queue.is_empty() && !output.writing && output.direct[index] && len > 0 {
-            match count(ram.write_out(descriptor(index), buf, len, true)) {
+            // Devices other than terminals that are ready don't block, though few promise it.
+            let promise =
+                known.kind != kind::DEVICE || !ready(descriptor(index), PollFlags::OUT, Some(0));
+            match count(ram.write_out(descriptor(index), buf, len, promise)) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                // A terminal, for one, can't promise not to block.
+                // Not everything can promise not to block.
                 Err(Errno::OPNOTSUPP) => output.direct[index] = false,
                 result => return result,
             }
@@ -133,6 +137,10 @@ impl Console {
         }
         if len == 0 {
             return Ok(0);
+        }
+        if self.fds[0].kind == kind::TERMINAL && crate::tty::in_background() {
+            self.arm.arm();
+            return Err(Errno::AGAIN);
         }
         // A regular file is always ready. Anything else is read only when poll(2) says that read(2) won't block.
         if self.fds[0].kind != kind::FILE && !ready(stdin(), PollFlags::IN, Some(0)) {
@@ -248,10 +256,18 @@ impl Writer {
             output.writing = true;
             let skip = output.broken[usize::from(fd)];
             drop(output);
+            let taken = bytes.len();
+            let cooked =
+                console.fds[usize::from(fd)].kind == kind::TERMINAL && !crate::log::raw_terminal();
+            let bytes = if cooked {
+                without_returns(&bytes)
+            } else {
+                bytes
+            };
             let result = if skip { Ok(()) } else { write_all(fd, &bytes) };
             output = console.output();
             output.writing = false;
-            output.bytes = output.bytes.saturating_sub(bytes.len());
+            output.bytes = output.bytes.saturating_sub(taken);
             if let Err(errno) = result {
                 output.broken[usize::from(fd)] = true;
                 if errno != Errno::PIPE {
@@ -267,6 +283,18 @@ impl Writer {
             }
         }
     }
+}
+
+/// The guest's terminal has made line ends of line feeds. A host terminal that still processes output (standard input or output is
+/// something else, or we are in the background) does so again.
+fn without_returns(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    for (index, &byte) in bytes.iter().enumerate() {
+        if byte != b'\r' || bytes.get(index + 1) != Some(&b'\n') {
+            text.push(byte);
+        }
+    }
+    text
 }
 
 fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
@@ -305,4 +333,14 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, seconds: Option<i64>) -> bool {
     let timeout = seconds.map(|tv_sec| Timespec { tv_sec, tv_nsec: 0 });
     let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     poll(&mut fds, timeout.as_ref()).is_ok_and(|count| count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_returns;
+
+    #[test]
+    fn line_ends_become_line_feeds() {
+        assert_eq!(without_returns(b"a\r\nb\rc\r\r\n\r"), b"a\nb\rc\r\n\r");
+    }
 }

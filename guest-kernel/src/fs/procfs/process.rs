@@ -258,9 +258,8 @@ fn executable(subject: &Subject) -> Result<Location, Errno> {
     subject.may_inspect()?;
     subject.space().map_err(|_| Errno::ENOENT)?;
     let process = subject.process()?;
-    let running = process.executable.lock();
-    let place = running.as_ref().map(|running| Location::clone(running));
-    place.ok_or(Errno::ENOENT)
+    let executable = process.executable.lock();
+    executable.as_deref().cloned().ok_or(Errno::ENOENT)
 }
 
 fn path_of(place: Result<Location, Errno>) -> Result<Vec<u8>, Errno> {
@@ -282,7 +281,7 @@ fn auxv(subject: &Subject) -> Result<Text, Errno> {
 }
 
 fn comm(subject: &Subject) -> Result<Text, Errno> {
-    let mut out = Text(subject.comm()?);
+    let mut out = Text::from(subject.comm()?);
     out.bytes(b"\n");
     Ok(out)
 }
