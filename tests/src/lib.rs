@@ -73,7 +73,8 @@ pub fn cases() -> Result<Vec<Case>, String> {
             name: format!("program::{}", name.replace('.', "_")),
             argv: vec![program.to_string_lossy().into_owned()],
             stdin: String::new(),
-            nested: true,
+            // The emulated processor gets some of its instructions wrong, which its own Linux doesn't survive.
+            nested: !name.starts_with("exceptions"),
             stderr: false,
             options: Vec::new(),
             limit: seconds(),

@@ -269,6 +269,16 @@ impl Files {
         let wanted = pieces
             .iter()
             .fold(0u64, |sum, piece| sum.saturating_add(piece.len));
+        if !pieces
+            .iter()
+            .all(|piece| ram.contains(piece.addr, piece.len))
+        {
+            return Err(Errno::FAULT);
+        }
+        // Pieces may name the same memory many times over, but not to keep the vCPU's thread here for as long as they like.
+        if wanted > ram.bytes() {
+            return Err(Errno::INVAL);
+        }
         // "A short count means the end of the file": go on where the host stopped early.
         let mut done = 0u64;
         while done < wanted {

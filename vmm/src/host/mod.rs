@@ -5,6 +5,7 @@
 mod console;
 mod files;
 mod hide;
+mod lines;
 pub mod service;
 
 use std::sync::atomic::{Ordering, fence};
@@ -17,6 +18,8 @@ use zerocopy::{Immutable, IntoBytes};
 use crate::bell::{Bell, End};
 use crate::kvm::{GuestRam, MemoryError};
 use crate::workload;
+
+use lines::Lines;
 
 pub use console::{Console, Writer};
 pub use files::{FileError, Files};
@@ -32,6 +35,7 @@ pub struct Host {
     bell: Arc<Bell>,
     console: Arc<Console>,
     files: Mutex<Files>,
+    lines: Lines,
 }
 
 impl Host {
@@ -42,6 +46,7 @@ impl Host {
             bell,
             console,
             files: Mutex::new(files),
+            lines: Lines::default(),
         }
     }
 
@@ -147,6 +152,9 @@ impl Host {
     fn log(&self, level: u64, buf: u64, len: u64) -> Result<u64, Errno> {
         let mut bytes = vec![0; len.min(MAX_LOG) as usize];
         self.ram.read(buf, &mut bytes)?;
+        if !self.lines.take() {
+            return Ok(0);
+        }
         let text = crate::log::printable(&bytes);
         match level {
             1 => tracing::error!(target: "guest", "{text}"),
@@ -169,3 +177,6 @@ impl From<MemoryError> for Errno {
         Errno::FAULT
     }
 }
+
+#[cfg(test)]
+mod tests;
