@@ -339,6 +339,68 @@ impl Files {
         Ok(count as u64)
     }
 
+    /// `Op::ListXattr`.
+    pub(super) fn list_xattr(
+        &self,
+        ram: &GuestRam,
+        handle: u64,
+        buf: u64,
+        len: u64,
+    ) -> Result<u64, Errno> {
+        let handle = self.handle(handle)?;
+        let path = format!("/proc/self/fd/{}", handle.fd.as_raw_fd());
+        if len == 0 {
+            return Ok(rustix::fs::listxattr_query(path)? as u64);
+        }
+        let mut names = vec![0; len.min(MAX_XATTR) as usize];
+        let count = rustix::fs::listxattr(path, &mut names[..])?;
+        ram.write(buf, &names[..count])?;
+        Ok(count as u64)
+    }
+
+    /// `Op::XattrEntries`.
+    pub(super) fn xattr_entries(
+        &mut self,
+        ram: &GuestRam,
+        number: u64,
+        buf: u64,
+        len: u64,
+    ) -> Result<u64, Errno> {
+        if self.handle(number)?.kind != FileType::Directory {
+            return Err(Errno::NOTDIR);
+        }
+        self.open_for_reading(number)?;
+        let handle = self.handle(number)?;
+        if is_procfs(handle.fd.as_fd()) {
+            return Ok(0);
+        }
+        rustix::fs::seek(&handle.fd, SeekFrom::Start(0))?;
+        let limit = len.min(MAX_LISTING) as usize;
+        let mut names = Vec::new();
+        let mut path = format!("/proc/self/fd/{}/", handle.fd.as_raw_fd()).into_bytes();
+        let prefix = path.len();
+        let mut host_buf = [MaybeUninit::uninit(); 8 << 10];
+        let mut entries = RawDir::new(&handle.fd, &mut host_buf);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            path.truncate(prefix);
+            path.extend_from_slice(name);
+            if matches!(name, b"." | b"..")
+                || rustix::fs::llistxattr_query(&path[..]).unwrap_or(0) == 0
+            {
+                continue;
+            }
+            if names.len() + name.len() >= limit {
+                return Err(Errno::RANGE);
+            }
+            names.extend_from_slice(name);
+            names.push(0);
+        }
+        ram.write(buf, &names)?;
+        Ok(names.len() as u64)
+    }
+
     /// Replaces a handle's O_PATH descriptor by one that can be read.
     fn open_for_reading(&mut self, number: u64) -> Result<(), Errno> {
         let handle = self.handle(number)?;
@@ -517,7 +579,7 @@ fn is_procfs(fd: BorrowedFd<'_>) -> bool {
     rustix::fs::fstatfs(fd).is_ok_and(|stat| stat.f_type.cast_unsigned() == PROC_MAGIC)
 }
 
-fn attributes(stat: &Statx) -> HostAttr {
+pub(super) fn attributes(stat: &Statx) -> HostAttr {
     let time =
         |time: &rustix::fs::StatxTimestamp| -> [i64; 2] { [time.tv_sec, time.tv_nsec.into()] };
     HostAttr {
