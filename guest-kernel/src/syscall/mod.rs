@@ -182,6 +182,7 @@ pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
     // As on Linux, the number is the lower half of RAX.
     let number = frame.orig_rax as u32 as usize;
     match TABLE.0.get(number) {
+        Some(Some(_)) if crate::mm::oom::refuses(number) => Err(Errno::ENOMEM),
         Some(Some(handler)) => handler(frame),
         _ => unimplemented(number),
     }
@@ -190,13 +191,16 @@ pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
 /// ENOSYS, reported the first time for each number that Linux has.
 #[cold]
 fn unimplemented(number: usize) -> SysResult {
-    static REPORTED: [AtomicU64; nr::TABLE_LEN.div_ceil(64)] = [const { AtomicU64::new(0) }; nr::TABLE_LEN.div_ceil(64)];
+    static REPORTED: [AtomicU64; nr::TABLE_LEN.div_ceil(64)] =
+        [const { AtomicU64::new(0) }; nr::TABLE_LEN.div_ceil(64)];
     if let Some(word) = REPORTED.get(number / 64) {
         let bit = 1 << (number % 64);
         if word.fetch_or(bit, Relaxed) & bit == 0 {
             let name = vitrine_abi::syscall::get(number as u64).map_or("?", |call| call.name);
             crate::trace::unimplemented(&crate::sched::current(), number as u64);
-            crate::warn!("system call {name} ({number}) is not implemented: the program gets ENOSYS");
+            crate::warn!(
+                "system call {name} ({number}) is not implemented: the program gets ENOSYS"
+            );
         }
     }
     Err(Errno::ENOSYS)
