@@ -115,4 +115,6 @@ pub struct BootInfo {
     pub xcr0: u64,
     /// The calling process's resource limits (getrlimit(2)), soft and hard, by RLIMIT number.
     pub rlimits: [[u64; 2]; 16],
+    /// The filter in force from the first call on, as a blob of [`crate::filter`]; empty: the flags alone decide.
+    pub filter: Region,
 }
