@@ -21,16 +21,21 @@ const SHOWN_ELEMENTS: usize = 32;
 /// Whether argument `index` is known only once the call has returned.
 pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
     let Some(row) = call.call else { return false };
-    match row.kind(&call.args, index) {
-        ArgKind::BufOut(_) | ArgKind::StrOut | ArgKind::DirEntries => true,
-        ArgKind::Struct(_, Dir::Out) => true,
-        ArgKind::Struct(StructKind::Int | StructKind::Long | StructKind::CloneArgs, Dir::InOut) => {
-            true
-        }
-        ArgKind::Structs(_, Dir::Out, _) | ArgKind::SockAddr(_, Dir::Out) => true,
-        ArgKind::IoVec(_, Dir::Out) | ArgKind::CpuSet(_, Dir::Out) => true,
-        _ => false,
-    }
+    matches!(
+        row.kind(&call.args, index),
+        ArgKind::BufOut(_)
+            | ArgKind::StrOut
+            | ArgKind::DirEntries
+            | ArgKind::Struct(_, Dir::Out)
+            | ArgKind::Struct(
+                StructKind::Int | StructKind::Long | StructKind::CloneArgs,
+                Dir::InOut
+            )
+            | ArgKind::Structs(_, Dir::Out, _)
+            | ArgKind::SockAddr(_, Dir::Out)
+            | ArgKind::IoVec(_, Dir::Out)
+            | ArgKind::CpuSet(_, Dir::Out)
+    )
 }
 
 /// Appends argument `index` of `call`.
@@ -193,7 +198,7 @@ fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
 }
 
 /// The bits of a flags argument that the kernel looks at.
-fn flag_bits(set: Set, raw: u64) -> u64 {
+pub(crate) fn flag_bits(set: Set, raw: u64) -> u64 {
     match set {
         Set::Prot | Set::Mremap | Set::FanMask | Set::MountFlags | Set::PerfEventOpen => raw,
         _ => u64::from(raw as u32),
