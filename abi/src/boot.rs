@@ -146,4 +146,6 @@ pub struct BootInfo {
     pub trace_buffer: u32,
     /// Bytes of a string (other than a path) that a trace captures; 0: as many as the kernel deems right.
     pub trace_string: u32,
+    /// The filter in force from the first call on, as a blob of [`crate::filter`]; empty: the flags alone decide.
+    pub filter: Region,
 }

@@ -9,6 +9,7 @@
 pub mod boot;
 pub mod errno;
 pub mod event;
+pub mod filter;
 pub mod hostcall;
 pub mod layout;
 pub mod nr;

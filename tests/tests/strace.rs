@@ -271,6 +271,7 @@ fn equalised(text: &str) -> String {
             (r"\[[0-9a-f]{16}\]", "[IP]"),
             (r"0x[0-9a-f]{6,}", "ADDRESS"),
             (r"/\* \d+ vars? \*/", "/* VARS */"),
+            (r"si_utime=\d+, si_stime=\d+", "TIMES"),
             (r"(?m)^\d+(<\w+>)? +", "PID$1 "),
             (r"(?m)^\d{10}(\.\d+)? ", "EPOCH "),
             (r"(?m)^\d\d:\d\d:\d\d(\.\d+)? ", "TIME "),

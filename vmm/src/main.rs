@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use vitrine_vmm::cli::{Cli, Command};
+use vitrine_vmm::cli::{Cli, Command, FilterCommand};
 use vitrine_vmm::run::RunError;
 use vitrine_vmm::strace::{self, Ending};
-use vitrine_vmm::{End, doctor, kvm, log, run, tty};
+use vitrine_vmm::{End, doctor, filter_explain, kvm, log, run, tty};
 
 /// The sandbox itself failed.
 const OWN_FAILURE: u8 = 125;
@@ -21,6 +21,8 @@ const NOT_FOUND: u8 = 127;
 const SIGNALLED: i32 = 128;
 /// `doctor` found something that keeps sandboxes from running.
 const UNHEALTHY: u8 = 1;
+/// A filter expression is wrong: as any other usage error.
+const WRONG_EXPRESSION: u8 = 2;
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
@@ -63,6 +65,15 @@ fn main() -> ExitCode {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::from(UNHEALTHY)
+            }
+        }
+        Command::Filter {
+            command: FilterCommand::Explain(options),
+        } => {
+            if filter_explain::explain(&options) {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(WRONG_EXPRESSION)
             }
         }
     }
