@@ -26,6 +26,8 @@ const IDLE_TICKS: u32 = 3;
 const FORGOTTEN: Duration = Duration::from_millis(20);
 /// A second request to end within this time, or a kernel that hasn't taken the first one for as long, ends the guest at once.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A second request so soon after the first is the same one: timeout(1), for one, signals the process and then its group.
+const ECHO: Duration = Duration::from_millis(100);
 /// How often a background job that waits for input looks whether it has come to the foreground: nothing tells it.
 const BACKGROUND_TICK: Duration = Duration::from_millis(200);
 
@@ -265,7 +267,8 @@ impl Events {
                     Self::resize(ram, bell);
                 }
                 _ => {
-                    let again = asked_to_end.is_some_and(|since| since.elapsed() < PATIENCE);
+                    let again = asked_to_end
+                        .is_some_and(|since| (ECHO..PATIENCE).contains(&since.elapsed()));
                     if again {
                         bell.finish(End::Killed(number));
                     } else {
