@@ -67,7 +67,11 @@ const INIT: &str = "#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mkdir -p /dev/shm /dev/pts
 /bin/busybox mount -t devpts devpts /dev/pts
+# The test programs lie where they were built, which may be below /tmp.
+/bin/busybox mv /tmp /image-tmp
+/bin/busybox mkdir /tmp
 /bin/busybox mount -t tmpfs tmpfs /tmp
+for entry in /image-tmp/*; do [ -e \"$entry\" ] && /bin/busybox ln -s \"$entry\" /tmp/; done
 for module in irqbypass kvm kvm-amd; do /bin/busybox insmod /modules/$module.ko; done
 export PATH=/usr/bin:/bin:/sbin HOME=/root VITRINE=/bin/vitrine VITRINE_TESTS_NESTED=1 TERM=dumb
 /bin/busybox sh /run-tests
