@@ -92,6 +92,9 @@ fn before_user(frame: &mut TrapFrame) {
         } else if frame.rip >= layout::USER_END {
             // It would fault in the kernel's own return instruction, or be taken for the kernel. A handler may lie there as well.
             bad_instruction_pointer(frame.rip);
+        } else if frame.rsp >= layout::DIRECT_MAP {
+            // Where the kernel runs in ring 3, the next push would not fault but overwrite what is the kernel's.
+            bad_stack_pointer(frame.rsp);
         } else {
             break;
         }
@@ -117,6 +120,19 @@ fn bad_instruction_pointer(rip: u64) {
     } else {
         signal::force_fault(info, 13, 0, None);
     }
+}
+
+/// What the next push would come to.
+fn bad_stack_pointer(rsp: u64) {
+    const USER_WRITE: u64 = 6;
+    let addr = rsp.wrapping_sub(8);
+    let info = SigInfo {
+        signo: 11,
+        code: 1,
+        addr,
+        ..SigInfo::default()
+    };
+    signal::force_fault(info, 14, USER_WRITE, Some(addr));
 }
 
 fn interrupt() {

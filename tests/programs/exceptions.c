@@ -123,6 +123,8 @@ static void with_frame(uint64_t reg, uint64_t value) {
 static void return_rip_noncanonical(void) { with_frame(REG_RIP, 0x8000000000000000); }
 static void return_rip_high(void) { with_frame(REG_RIP, 0xffff900000000000); }
 static void return_rip_hole(void) { with_frame(REG_RIP, 0x800000000000); }
+static void return_rsp_kernel(void) { with_frame(REG_RSP, 0xffffffff80200000); }
+static void return_rsp_high(void) { with_frame(REG_RSP, 0xffff888000200000); }
 static void return_flags_all(void) { with_frame(REG_EFL, ~(uint64_t)0x100); }
 static void return_flags_trap(void) { with_frame(REG_EFL, 0x302); }
 static void return_flags_nested(void) { with_frame(REG_EFL, 0x4202); }
@@ -167,7 +169,7 @@ int main(void) {
     RUN(last_page)
     RUN(handler_noncanonical) RUN(handler_high) RUN(handler_hole) RUN(handler_nodefer) RUN(handler_null_page)
     RUN(signal_stack_noncanonical) RUN(signal_stack_noncanonical_alternate) RUN(signal_stack_zero) RUN(signal_stack_kernel) RUN(signal_stack_top)
-    RUN(return_rip_noncanonical) RUN(return_rip_high) RUN(return_rip_hole) RUN(return_flags_all) RUN(return_flags_trap) RUN(return_flags_nested) RUN(return_selectors_zero) RUN(return_selectors_kernel)
+    RUN(return_rip_noncanonical) RUN(return_rip_high) RUN(return_rip_hole) RUN(return_rsp_kernel) RUN(return_rsp_high) RUN(return_flags_all) RUN(return_flags_trap) RUN(return_flags_nested) RUN(return_selectors_zero) RUN(return_selectors_kernel)
     RUN(state_garbage) RUN(state_pointer) RUN(frame_nowhere) RUN(frame_noncanonical) RUN(frame_garbage)
     return 0;
 }
