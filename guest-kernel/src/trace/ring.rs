@@ -71,13 +71,12 @@ pub(super) fn put(record: &mut Record) {
         return;
     };
     let mut state = ring.state.lock();
-    if state.dropped > 0 {
-        ring.report_drops(&mut state, record);
-    }
+    // Nothing comes after a gap before the gap is told of, even if it were small enough for the room there is.
+    let told = state.dropped == 0 || ring.report_drops(&mut state, record);
     state.seq += 1;
     let seq = state.seq;
     stamp(record, seq);
-    if !ring.write(&mut state, record.as_bytes()) {
+    if !told || !ring.write(&mut state, record.as_bytes()) {
         if state.dropped == 0 {
             state.first_dropped = seq;
         }
@@ -95,8 +94,8 @@ fn stamp(record: &mut Record, seq: u64) {
 
 impl Ring {
     /// Tries to write the record of the drops so far, in the name of the task whose record comes next. It takes the last dropped
-    /// record's sequence number, so that numbers stay without gaps once the drops are counted in.
-    fn report_drops(&self, state: &mut State, next: &Record) {
+    /// record's sequence number, so that numbers stay without gaps once the drops are counted in. Whether it was written.
+    fn report_drops(&self, state: &mut State, next: &Record) -> bool {
         let body = DropsBody {
             count: state.dropped,
             first_seq: state.first_dropped,
@@ -116,9 +115,11 @@ impl Ring {
             to.copy_from_slice(from);
         }
         record.set_header(&header);
-        if self.write(state, record.as_bytes()) {
+        let written = self.write(state, record.as_bytes());
+        if written {
             state.dropped = 0;
         }
+        written
     }
 
     /// Writes whole bytes of a record; false if there is no room and the ring is lossy (or the record could never fit).
