@@ -353,6 +353,7 @@ fn workload(
         nice: workload::nice(),
         rlimits,
         seed,
+        filter: Vec::new(),
     })
 }
 

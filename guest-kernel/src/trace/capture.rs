@@ -507,3 +507,8 @@ fn message(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64) {
         );
     }
 }
+
+/// A NUL-padded name without its padding.
+pub(super) fn until_nul(name: &[u8]) -> &[u8] {
+    name.split(|byte| *byte == 0).next().unwrap_or_default()
+}

@@ -1,6 +1,6 @@
 //! Records that are not about calls: clocks, fork, exec, exit, signals, names. Each costs one load while nothing is traced.
 
-use super::{events_on, gate, ring};
+use super::{capture::until_nul, events_on, filter, gate, ring};
 use crate::{
     arch,
     signal::SigInfo,
@@ -118,6 +118,7 @@ fn strings(record: &mut Record, field: u8, list: &[Arc<[u8]>], limit: usize) {
 /// `task` ended with this wait(2) status; `process_ended`: it was the last thread. A call that it was in never returns.
 pub fn exited(task: &Task, status: u32, process_ended: bool) {
     gate::forget(task);
+    filter::forget(task, process_ended);
     if !events_on() {
         return;
     }
@@ -182,8 +183,4 @@ fn put(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
     items(&mut record);
     record.set_header(&header(kind, task));
     ring::put(&mut record);
-}
-
-fn until_nul(name: &[u8]) -> &[u8] {
-    name.split(|byte| *byte == 0).next().unwrap_or_default()
 }

@@ -44,6 +44,8 @@ pub struct Workload {
     pub rlimits: [[u64; 2]; 16],
     /// Seed of the guest's random numbers.
     pub seed: [u8; 64],
+    /// The filter in force from the start (`vitrine_abi::filter`), encoded; empty: `flags` decide.
+    pub filter: Vec<u8>,
 }
 
 impl Workload {
