@@ -49,6 +49,26 @@ pub struct ConsoleFd {
     pub pad: u32,
 }
 
+/// Modes of the caller's terminal, which the guest's starts with (termios(3)).
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct TerminalModes {
+    /// `c_iflag`.
+    pub input: u32,
+    /// `c_oflag`.
+    pub output: u32,
+    /// `c_cflag`; zero: there is no terminal.
+    pub control: u32,
+    /// `c_lflag`.
+    pub local: u32,
+    /// `c_cc`, as long as the kernel's.
+    pub characters: [u8; 19],
+    /// Explicit padding.
+    pub pad: [u8; 5],
+}
+
 /// [`BootInfo::flags`]: trace every system call from the first one on.
 pub const FLAG_TRACE_ALL: u64 = 1 << 0;
 /// [`BootInfo::flags`]: a full event ring drops and counts instead of blocking the guest.
@@ -115,6 +135,8 @@ pub struct BootInfo {
     pub xcr0: u64,
     /// The calling process's resource limits (getrlimit(2)), soft and hard, by RLIMIT number.
     pub rlimits: [[u64; 2]; 16],
+    /// Modes of the caller's terminal.
+    pub terminal: TerminalModes,
     /// The filter in force from the first call on, as a blob of [`crate::filter`]; empty: the flags alone decide.
     pub filter: Region,
     /// Where later requests carry their contents ([`crate::shared::ControlPage::request_kind`]); empty: there are none.

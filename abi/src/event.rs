@@ -48,6 +48,8 @@ pub mod kind {
     pub const COMM: u16 = 11;
     /// [`super::ExecBody`] and its items: a process that already ran when somebody began to watch.
     pub const SNAPSHOT: u16 = 12;
+    /// [`super::StopBody`]: the header's thread stands still with its process.
+    pub const STOP: u16 = 13;
 }
 
 /// The head of every record.
@@ -160,7 +162,7 @@ pub struct ExecBody {
 pub struct ExitBody {
     /// Status as wait(2) encodes it.
     pub status: i32,
-    /// 1 when the process ended with it (it was the last thread).
+    /// 1 when the process ended with it (it was the last thread); 2 when it was the leader and another thread's execve takes its place.
     pub process_ended: u32,
     /// Time in user mode, nanoseconds: of the process if it ended.
     pub user_ns: u64,
@@ -196,6 +198,18 @@ pub struct SignalBody {
     pub utime: u64,
     /// `si_stime`.
     pub stime: u64,
+}
+
+/// Body of [`kind::STOP`].
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct StopBody {
+    /// The signal that stopped the process.
+    pub signo: i32,
+    /// Reserved, 0.
+    pub reserved: u32,
 }
 
 /// Body of [`kind::DROPS`].
@@ -268,6 +282,8 @@ pub mod field {
     pub const ENVP: u8 = 19;
     /// The thread's name (STRING).
     pub const COMM: u8 = 20;
+    /// The id (COUNT) that the thread had before the execve that made it the leader.
+    pub const OLD_TID: u8 = 21;
 }
 
 /// The head of an item.
@@ -403,6 +419,16 @@ impl Record {
         let at = self.buf.len();
         self.buf.resize(at + len.min(room), 0);
         &mut self.buf[at..]
+    }
+
+    /// Lets `fill` add to the payload of the item that was begun; all of what it adds is taken back if it fails or there is no room.
+    pub fn fill<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let before = self.buf.len();
+        let result = fill(&mut self.buf);
+        if result.is_err() || self.buf.len() + 16 > MAX_RECORD {
+            self.buf.truncate(before);
+        }
+        result
     }
 
     /// Takes back the last `len` bytes of payload.

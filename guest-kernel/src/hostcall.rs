@@ -14,7 +14,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use vitrine_abi::{
     boot::Region,
-    hostcall::{HostAttr, HostDirEntry, HostStatFs, HostTime, Op},
+    hostcall::{HostAttr, HostDirEntry, HostTime, Op},
     layout::PAGE_SIZE,
 };
 use zerocopy::{FromBytes, IntoBytes};
@@ -186,16 +186,6 @@ pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<us
     Ok(total)
 }
 
-/// statfs(2) of the file system that holds it.
-pub fn statfs(file: &HostHandle) -> Result<HostStatFs, Errno> {
-    let mut buffer = alloc::boxed::Box::new(HostStatFs::default());
-    call(
-        Op::StatFs,
-        [file.0, physical_mut(buffer.as_mut_bytes()), 0, 0, 0, 0],
-    )?;
-    Ok(*buffer)
-}
-
 /// Console output to the caller's descriptor `fd`: bytes accepted, 0 when the VMM's queue is full
 /// (wait for [`console_output_queue`]), `EPIPE` when nobody reads.
 pub fn console_write(fd: u32, data: &[u8]) -> Result<usize, Errno> {
@@ -248,6 +238,10 @@ pub fn exit(status: u32) -> ! {
 }
 
 /// Frames whose contents are no longer needed: the host takes them back, and they read as zero afterwards.
+#[allow(
+    dead_code,
+    reason = "the allocator keeps what it has; a balloon will give it back"
+)]
 pub fn discard(addr: u64, len: u64) -> Result<(), Errno> {
     call(Op::Discard, [addr, len, 0, 0, 0, 0]).map(|_| ())
 }

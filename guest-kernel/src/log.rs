@@ -3,6 +3,7 @@
 /// Severity of a line, as `Op::Log` numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
+#[allow(dead_code, reason = "levels of the host call, used while developing")]
 pub enum Level {
     /// Something failed that should not.
     Error = 1,

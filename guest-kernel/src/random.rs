@@ -45,13 +45,6 @@ pub fn fill(buf: &mut [u8]) {
     }
 }
 
-/// A random number.
-pub fn next_u64() -> u64 {
-    let mut bytes = [0; 8];
-    fill(&mut bytes);
-    u64::from_le_bytes(bytes)
-}
-
 /// Mixes bytes into the state (a write to /dev/random); they can't make it worse.
 pub fn mix(data: &[u8]) {
     let mut generator = GENERATOR.lock();

@@ -52,27 +52,12 @@ impl SchedState {
         }
     }
 
-    /// Whether it waits for something.
-    pub fn is_blocked(&self) -> bool {
-        self.state.load(Relaxed) == BLOCKED
-    }
-
     /// Switches away from it: by itself, and pre-empted.
     pub fn switches(&self) -> (u64, u64) {
         (
             self.voluntary_switches.load(Relaxed),
             self.involuntary_switches.load(Relaxed),
         )
-    }
-
-    /// Nanoseconds on the vCPU, the current stretch included.
-    pub fn total_run_ns(&self, running: bool) -> u64 {
-        let now = if running {
-            time::monotonic_ns().saturating_sub(self.switched_in.load(Relaxed))
-        } else {
-            0
-        };
-        self.run_ns.load(Relaxed) + now
     }
 
     /// A step of niceness is a factor of 1.25, as on Linux; at 0 virtual time is real time.

@@ -56,22 +56,6 @@ impl WaitQueue {
         }
     }
 
-    /// Wakes the waiter that has waited longest.
-    pub fn wake_one(&self) {
-        self.generation.fetch_add(1, Ordering::Relaxed);
-        let first = {
-            let mut waiters = self.waiters.lock();
-            if waiters.is_empty() {
-                None
-            } else {
-                Some(waiters.remove(0))
-            }
-        };
-        if let Some(task) = first {
-            sched::wake(&task);
-        }
-    }
-
     /// Number of wake-ups so far.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)

@@ -75,29 +75,41 @@ fn before_user(frame: &mut TrapFrame) {
             interrupt();
         }
         if arch::take_reschedule() {
+            mm::oom::relieve();
             sched::reschedule();
             task::rseq::before_user(frame);
         }
-        if !sched::with_current(|task| signal::has_work(task)) {
+        if sched::with_current(|task| signal::has_work(task)) {
+            task::rseq::before_user(frame);
+            signal::deliver(frame);
+        } else if frame.rip >= layout::USER_END {
+            // It would fault in the kernel's own return instruction, or be taken for the kernel. A handler may lie there as well.
+            bad_instruction_pointer(frame.rip);
+        } else {
             break;
         }
-        task::rseq::before_user(frame);
-        signal::deliver(frame);
-    }
-    // A non-canonical or kernel-half instruction pointer would fault in the kernel's own return instruction.
-    if frame.rip >= layout::USER_END {
-        signal::force(SigInfo {
-            signo: 11,
-            code: 1,
-            addr: frame.rip,
-            ..SigInfo::default()
-        });
-        frame.rip = 0;
-        signal::deliver(frame);
     }
     frame.rflags |= FLAGS_SET;
     frame.cs = u64::from(layout::USER_CS);
     frame.ss = u64::from(layout::USER_SS);
+}
+
+/// What the processor says of an instruction pointer beyond user memory: #GP if it is not canonical, else #PF.
+fn bad_instruction_pointer(rip: u64) {
+    const INSTRUCTION_FETCH: u64 = 0x14;
+    let canonical = (rip as i64) << 16 >> 16 == rip as i64;
+    let (code, addr) = if canonical { (1, rip) } else { (0x80, 0) };
+    let info = SigInfo {
+        signo: 11,
+        code,
+        addr,
+        ..SigInfo::default()
+    };
+    if canonical {
+        signal::force_fault(info, 14, INSTRUCTION_FETCH, Some(rip));
+    } else {
+        signal::force_fault(info, 13, 0, None);
+    }
 }
 
 fn interrupt() {
@@ -177,16 +189,25 @@ fn page_fault(frame: &mut TrapFrame, address: u64) {
 
 /// Exceptions as Linux reports them: vector → signal and `si_code`.
 fn exception(frame: &mut TrapFrame, vector: u64) {
+    const INT_N: u8 = 0xcd;
+    // Software-virtualised KVM raises #UD for INT n, where a closed gate is #GP.
+    let vector = if vector == 6 && mm::user::read::<u8>(frame.rip) == Ok(INT_N) {
+        13
+    } else {
+        vector
+    };
     let (signo, code) = match vector {
-        0 => (8, 1),           // #DE: SIGFPE, FPE_INTDIV
-        1 => (5, 2),           // #DB: SIGTRAP, TRAP_TRACE
-        3 => (5, 0x80),        // #BP: SIGTRAP, SI_KERNEL
-        4 => (11, 0x80),       // #OF
-        5 => (11, 0x80),       // #BR
-        6 => (4, 2),           // #UD: SIGILL, ILL_ILLOPN
-        10..=13 => (11, 0x80), // #TS, #NP, #SS, #GP
-        16 | 19 => (8, 7),     // #MF, #XM: SIGFPE, FPE_FLTINV unless the state says otherwise
-        17 => (7, 1),          // #AC: SIGBUS, BUS_ADRALN
+        0 => (8, 1),                                  // #DE: SIGFPE, FPE_INTDIV
+        1 if frame.rflags & TRAP_FLAG != 0 => (5, 2), // #DB of a step: SIGTRAP, TRAP_TRACE
+        1 => (5, 1),                                  // #DB of INT1: SIGTRAP, TRAP_BRKPT
+        3 => (5, 0x80),                               // #BP: SIGTRAP, SI_KERNEL
+        4 => (11, 0x80),                              // #OF
+        5 => (11, 0x80),                              // #BR
+        6 => (4, 2),                                  // #UD: SIGILL, ILL_ILLOPN
+        10 | 13 => (11, 0x80),                        // #TS, #GP
+        11 | 12 => (7, 0x80),                         // #NP, #SS
+        16 | 19 => (8, 7), // #MF, #XM: SIGFPE, FPE_FLTINV unless the state says otherwise
+        17 => (7, 1),      // #AC: SIGBUS, BUS_ADRALN
         _ => (11, 0x80),
     };
     let addr = if matches!(vector, 0 | 1 | 6 | 16 | 19) {

@@ -3,13 +3,14 @@
 //! Its tables grow with live threads only, and are bounded whatever the guest writes.
 
 use crate::{
+    decode::View,
     event::{Captured, Event, EventKind, ExecEvent, ExitEvent, Phase, Strings, SyscallEvent},
     record::{Corrupt, Items, RawRecord},
 };
 use std::{collections::HashMap, sync::Arc};
 use vitrine_abi::{
     event::{
-        ClockBody, DropsBody, ExecBody, ExitBody, ForkBody, SignalBody, SyscallBody,
+        ClockBody, DropsBody, ExecBody, ExitBody, ForkBody, SignalBody, StopBody, SyscallBody,
         UnimplementedBody, field, kind,
     },
     syscall,
@@ -24,6 +25,7 @@ pub struct Decoder {
     threads: HashMap<i32, Thread>,
     clock: Clock,
     event: Event,
+    last_seq: u64,
 }
 
 #[derive(Clone, Default)]
@@ -84,6 +86,19 @@ impl Decoder {
         &self.event
     }
 
+    /// The event of `count` records that were dropped at the very end, where no later record could say so.
+    pub fn lost(&mut self, count: u64) -> &Event {
+        let first_seq = self.last_seq.saturating_add(1);
+        self.event = Event {
+            seq: self.last_seq.saturating_add(count),
+            time_ns: self.event.time_ns,
+            wall_ns: self.event.wall_ns,
+            kind: EventKind::Drops { count, first_seq },
+            ..Event::default()
+        };
+        &self.event
+    }
+
     /// Decodes a record. The event is valid until the next one.
     pub fn decode(&mut self, record: &RawRecord<'_>) -> &Event {
         // The last event's memory is used again.
@@ -106,6 +121,7 @@ impl Decoder {
         let since = self.clock.since(header.tsc);
         let event = &mut self.event;
         event.seq = header.seq;
+        self.last_seq = header.seq;
         event.time_ns = self.clock.body.monotonic_ns.saturating_add_signed(since);
         event.wall_ns = self.clock.body.realtime_ns.saturating_add_signed(since);
         event.vcpu = header.vcpu;
@@ -194,6 +210,9 @@ impl Decoder {
                     first_seq: body.first_seq,
                 }
             }
+            kind::STOP => EventKind::Stop {
+                signo: record.body::<StopBody>()?.0.signo,
+            },
             kind::UNIMPLEMENTED => EventKind::Unimplemented {
                 nr: record.body::<UnimplementedBody>()?.0.nr,
             },
@@ -291,23 +310,21 @@ impl Decoder {
                 field::CWD => event.cwd = data.to_vec(),
                 field::ARGV => event.argv = Strings::parse(data),
                 field::ENVP => event.envp = Strings::parse(data),
+                field::OLD_TID => event.old_tid = Some(View(data).i32(0)),
                 _ => {}
             }
         }
         let (comm, exe) = (self.event.comm.clone(), self.event.exe.clone());
+        // The call that began in another thread ends in this one.
+        let caller = event.old_tid.and_then(|old| self.threads.remove(&old));
+        let pending = caller.and_then(|caller| caller.pending);
         match self.threads.get_mut(&tid) {
             Some(thread) => {
                 thread.comm = comm;
                 thread.exe = exe;
+                thread.pending = pending.or(thread.pending.take());
             }
-            None => self.insert(
-                tid,
-                Thread {
-                    comm,
-                    exe,
-                    pending: None,
-                },
-            ),
+            None => self.insert(tid, Thread { comm, exe, pending }),
         }
         Ok(event)
     }

@@ -68,6 +68,11 @@ pub enum EventKind {
         /// Sequence number of the first.
         first_seq: u64,
     },
+    /// The thread stands still with its process.
+    Stop {
+        /// The signal that stopped it.
+        signo: i32,
+    },
     /// A call that the guest kernel doesn't have.
     Unimplemented {
         /// Its number.
@@ -160,7 +165,22 @@ pub struct Item<'a> {
     pub data: &'a [u8],
 }
 
-impl Item<'_> {
+impl<'a> Item<'a> {
+    /// Its payload as what a descriptor refers to.
+    fn fd(self) -> Option<FdInfo<'a>> {
+        let (body, rest) = FdBody::read_from_prefix(self.data).ok()?;
+        let kind = rest.get(..body.kind_len as usize)?;
+        let text = rest
+            .get(body.kind_len as usize..)?
+            .get(..body.text_len as usize)?;
+        Some(FdInfo {
+            fd: body.fd,
+            flags: body.flags,
+            kind,
+            text,
+        })
+    }
+
     /// Whether more was there than was captured.
     pub fn is_cut(&self) -> bool {
         self.head.flags & ITEM_CUT != 0
@@ -246,17 +266,32 @@ impl Captured {
         let item = self
             .find_index(tag::FD, arg, false, index)
             .or_else(|| self.find_index(tag::FD, arg, true, index))?;
-        let (body, rest) = FdBody::read_from_prefix(item.data).ok()?;
-        let kind = rest.get(..body.kind_len as usize)?;
-        let text = rest
-            .get(body.kind_len as usize..)?
-            .get(..body.text_len as usize)?;
-        Some(FdInfo {
-            fd: body.fd,
-            flags: body.flags,
-            kind,
-            text,
-        })
+        item.fd()
+    }
+
+    /// What descriptor `fd`, one of several that argument `arg` speaks of, refers to.
+    pub fn fd_among(&self, arg: usize, fd: i32) -> Option<FdInfo<'_>> {
+        let all = self.iter().filter(|item| item.head.tag == tag::FD);
+        all.filter(|item| item.head.arg as usize == arg)
+            .filter_map(Item::fd)
+            .find(|info| info.fd == fd)
+    }
+
+    /// The items of argument `arg` from the one with this tag and index on, up to the next with that tag.
+    pub fn part(&self, tag: u8, arg: usize, out: bool, index: u8) -> Captured {
+        let mut part = Captured::default();
+        let is_head = |item: &Item<'_>| item.head.tag == tag;
+        let mut own = self
+            .iter()
+            .filter(|item| item.head.arg as usize == arg && item.is_out() == out)
+            .skip_while(|item| !(is_head(item) && item.head.index == index));
+        if let Some(head) = own.next() {
+            part.push(head.head, head.data);
+        }
+        for item in own.take_while(|item| !is_head(item)) {
+            part.push(item.head, item.data);
+        }
+        part
     }
 }
 
@@ -279,6 +314,8 @@ pub struct ExecEvent {
     pub dev: u64,
     /// `st_ino` of the executable.
     pub ino: u64,
+    /// The thread that called execve, if it wasn't the leader whose place it takes.
+    pub old_tid: Option<i32>,
 }
 
 /// An array of strings as it was captured.

@@ -2,6 +2,7 @@
 
 use crate::{
     decoder::Decoder,
+    event::EventKind,
     print::{Options, Sink, json::JsonSink, strace::StraceSink},
     record::Records,
 };
@@ -21,6 +22,8 @@ pub enum Format {
 pub struct Pipeline {
     decoder: Decoder,
     sinks: Vec<Box<dyn Sink>>,
+    /// Dropped records that the stream itself has told of.
+    told_drops: u64,
 }
 
 impl Pipeline {
@@ -33,6 +36,7 @@ impl Pipeline {
         Pipeline {
             decoder: Decoder::new(),
             sinks: vec![sink],
+            told_drops: 0,
         }
     }
 
@@ -48,6 +52,9 @@ impl Pipeline {
                 Ok(record) => self.decoder.decode(record),
                 Err(why) => self.decoder.corrupt(*why),
             };
+            if let EventKind::Drops { count, .. } = event.kind {
+                self.told_drops = self.told_drops.saturating_add(count);
+            }
             for sink in &mut self.sinks {
                 sink.event(event)?;
             }
@@ -58,8 +65,15 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The stream has ended.
-    pub fn finish(&mut self) -> io::Result<()> {
+    /// The stream has ended; `dropped` records in all found no room in the ring.
+    pub fn finish(&mut self, dropped: u64) -> io::Result<()> {
+        let untold = dropped.saturating_sub(self.told_drops);
+        if untold > 0 {
+            let event = self.decoder.lost(untold);
+            for sink in &mut self.sinks {
+                sink.event(event)?;
+            }
+        }
         for sink in &mut self.sinks {
             sink.finish()?;
         }

@@ -1,5 +1,9 @@
 //! Helpers of the end-to-end tests: test cases, and running a command natively and in the sandbox.
 
+pub mod scratch;
+pub mod terminal;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use std::{
     ffi::OsStr,
@@ -115,6 +119,74 @@ pub fn sandboxed<S: AsRef<OsStr>>(options: &[S], argv: &[S]) -> Command {
     command
 }
 
+/// A script for bash, with `$V` the binary under test and `$R` what a sandboxed command begins with (natively: nothing). It leads a process
+/// group, so that nothing of it outlives a time limit.
+pub fn script(text: &str, natively: bool) -> Command {
+    use std::os::unix::process::CommandExt;
+    let vitrine = vitrine();
+    let run = if natively {
+        String::new()
+    } else {
+        format!("{} run --", vitrine.display())
+    };
+    let mut command = Command::new("bash");
+    command.args(["-c", text]).process_group(0);
+    command.env("V", vitrine).env("R", run);
+    command
+}
+
+/// A script's outcome in the sandbox, and its exit status; an error if it takes more than `seconds`.
+pub fn run_script(text: &str, seconds: u64) -> Result<(Outcome, i32), String> {
+    outcome_of(script(text, false), seconds)
+}
+
+/// As [`run_script`], for one sandbox.
+pub fn run_sandbox(
+    options: &[&str],
+    argv: &[&str],
+    seconds: u64,
+) -> Result<(Outcome, i32), String> {
+    outcome_of(sandboxed(options, argv), seconds)
+}
+
+fn outcome_of(command: Command, seconds: u64) -> Result<(Outcome, i32), String> {
+    let outcome = run(command, b"", Duration::from_secs(seconds))?;
+    match outcome.status {
+        Some(status) => Ok((outcome, shell_status(status))),
+        None => Err(format!(
+            "not done after {seconds} s\n--- stdout\n{}\n--- stderr\n{}",
+            excerpt(&outcome.stdout),
+            excerpt(&outcome.stderr)
+        )),
+    }
+}
+
+/// Runs a script natively and with a sandbox wherever it says `$R`: both must print the same and end alike.
+pub fn same(text: &str, seconds: u64) -> Result<(), String> {
+    let (native, native_status) = outcome_of(script(text, true), seconds)?;
+    let (inside, inside_status) = outcome_of(script(text, false), seconds)?;
+    if native_status == inside_status && native.stdout == inside.stdout {
+        return Ok(());
+    }
+    Err(format!(
+        "native: {native_status}, sandbox: {inside_status}\n--- native only\n{}\n{}\n--- sandbox only\n{}\n{}",
+        missing_from(&native.stdout, &inside.stdout),
+        excerpt(&native.stderr),
+        missing_from(&inside.stdout, &native.stdout),
+        excerpt(&inside.stderr)
+    ))
+}
+
+/// The lines of `one` that `other` hasn't.
+fn missing_from(one: &[u8], other: &[u8]) -> String {
+    let lines: Vec<&[u8]> = other.split(|&byte| byte == b'\n').collect();
+    let missing: Vec<&[u8]> = one
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !lines.contains(line))
+        .collect();
+    excerpt(&missing.join(&b'\n'))
+}
+
 /// Runs a command with this input, for at most `limit`.
 pub fn run(mut command: Command, stdin: &[u8], limit: Duration) -> Result<Outcome, String> {
     let start = Instant::now();
@@ -162,6 +234,9 @@ fn wait(child: &mut Child, until: Instant) -> Result<Option<ExitStatus>, String>
             return Ok(Some(status));
         }
         if Instant::now() >= until {
+            // A command that leads no group has none of this number.
+            let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
             let _ = child.kill();
             let _ = child.wait();
             return Ok(None);

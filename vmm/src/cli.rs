@@ -1,8 +1,10 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::kvm::{MIN_RAM, Mode};
@@ -85,11 +87,11 @@ pub struct RunOptions {
     /// The directory that the sandbox sees as /
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// Make PATH look as if it didn't exist (may be repeated)
+    /// Make PATH, relative to the program's working directory, look as if it didn't exist (may be repeated)
     #[arg(long, value_name = "PATH")]
     pub hide: Vec<PathBuf>,
     /// Set a variable in the program's environment, or with NAME alone pass on the caller's (may be repeated)
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = OsStringValueParser::new().try_map(variable))]
     pub env: Vec<OsString>,
     /// Start from an empty environment
     #[arg(long)]
@@ -101,7 +103,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "UID[:GID]", value_parser = user)]
     pub user: Option<(u32, u32)>,
     /// The sandbox's host name
-    #[arg(long, value_name = "NAME", default_value = "vitrine")]
+    #[arg(long, value_name = "NAME", default_value = "vitrine", value_parser = hostname)]
     pub hostname: String,
     /// A name for the sandbox, for other commands
     #[arg(long, value_name = "NAME")]
@@ -113,12 +115,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "FILE", hide = true)]
     pub kernel: Option<PathBuf>,
     /// The program and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "CMD"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 
@@ -192,6 +189,23 @@ fn user(text: &str) -> Result<(u32, u32), String> {
     Ok((id(uid)?, id(gid)?))
 }
 
+/// An assignment, or a variable's name alone.
+fn variable(setting: OsString) -> Result<OsString, &'static str> {
+    if setting.is_empty() || setting.as_bytes().starts_with(b"=") {
+        return Err("a variable needs a name");
+    }
+    Ok(setting)
+}
+
+/// What sethostname(2) takes.
+fn hostname(text: &str) -> Result<String, String> {
+    const MOST: usize = 64;
+    if text.len() > MOST {
+        return Err(format!("at most {MOST} bytes are possible"));
+    }
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -228,5 +242,14 @@ mod tests {
         };
         assert!(options.trace);
         assert_eq!(options.command, ["ls", "-l", "--help"]);
+        assert!(Cli::try_parse_from(["vitrine", "run", "--no-such-option", "ls"]).is_err());
+    }
+
+    #[test]
+    fn names() {
+        assert!(variable("=x".into()).is_err());
+        assert_eq!(variable("A=".into()), Ok("A=".into()));
+        assert!(hostname(&"a".repeat(65)).is_err());
+        assert!(hostname(&"a".repeat(64)).is_ok());
     }
 }

@@ -194,16 +194,10 @@ fn seccomp() -> Check {
 }
 
 fn landlock() -> Check {
-    let (full, text) = jail::landlock_status();
-    if full {
-        return check("landlock", Verdict::Ok, text, "");
+    match jail::landlock_status() {
+        (text, None) => check("landlock", Verdict::Ok, text, ""),
+        (text, Some(remedy)) => check("landlock", Verdict::Warning, text, remedy),
     }
-    check(
-        "landlock",
-        Verdict::Warning,
-        text,
-        "vitrine itself is confined by seccomp alone: boot a kernel of 5.13 or later with lsm=landlock,…",
-    )
 }
 
 fn procfs() -> Check {

@@ -26,6 +26,8 @@ const IDLE_TICKS: u32 = 3;
 const FORGOTTEN: Duration = Duration::from_millis(20);
 /// A second request to end within this time, or a kernel that hasn't taken the first one for as long, ends the guest at once.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a background job that waits for input looks whether it has come to the foreground: nothing tells it.
+const BACKGROUND_TICK: Duration = Duration::from_millis(200);
 
 /// Why the event thread could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -146,9 +148,19 @@ impl Events {
         let mut idle_ticks = 0;
         let mut pending = 0;
         let mut asked_to_end: Option<Instant> = None;
+        let mut was_background = false;
         loop {
-            let timeout = self.timeout(ram, bell, &mut idle_ticks, asked_to_end);
-            let armed = self.shared.input_armed.load(Ordering::SeqCst);
+            let mut timeout = self.timeout(ram, bell, &mut idle_ticks, asked_to_end);
+            let wanted = self.shared.input_armed.load(Ordering::SeqCst);
+            let background = wanted && tty::in_background();
+            if background {
+                timeout = Some(timeout.map_or(BACKGROUND_TICK, |time| time.min(BACKGROUND_TICK)));
+            } else if wanted && was_background {
+                tty::enter_raw_mode();
+                Self::resize(ram, bell);
+            }
+            was_background = background || was_background && !wanted;
+            let armed = wanted && !background;
             let stdin = rustix::stdio::stdin();
             let mut fds = [
                 PollFd::new(&self.shared.wake, PollFlags::IN),

@@ -117,20 +117,27 @@ impl Jail {
     }
 }
 
-/// Whether landlock does all that is asked of it on this kernel, and in words; found by restricting a thread that then ends.
-pub fn landlock_status() -> (bool, String) {
+/// What landlock does on this kernel, and what to do if that isn't all; found by restricting a thread that then ends.
+pub fn landlock_status() -> (String, Option<&'static str>) {
     let tried =
         std::thread::spawn(|| restrict_files(Path::new("/")).map_err(|cause| cause.to_string()));
-    let text = match tried.join() {
-        Ok(Ok(RulesetStatus::FullyEnforced)) => return (true, "enforced".to_owned()),
-        Ok(Ok(RulesetStatus::PartiallyEnforced)) => {
-            "enforced as far as this kernel goes".to_owned()
-        }
-        Ok(Ok(RulesetStatus::NotEnforced)) => "missing from this kernel".to_owned(),
-        Ok(Err(cause)) => cause,
-        Err(_) => "unknown".to_owned(),
-    };
-    (false, text)
+    match tried.join() {
+        Ok(Ok(RulesetStatus::FullyEnforced)) => ("enforced".to_owned(), None),
+        Ok(Ok(RulesetStatus::PartiallyEnforced)) => (
+            "files confined, but not all that newer kernels can confine".to_owned(),
+            Some(
+                "nothing must be done; a kernel of 6.12 or later confines vitrine's sockets and signals too",
+            ),
+        ),
+        Ok(Ok(RulesetStatus::NotEnforced)) => (
+            "missing from this kernel".to_owned(),
+            Some(
+                "seccomp alone confines vitrine: boot a kernel of 5.13 or later with landlock in its lsm= list",
+            ),
+        ),
+        Ok(Err(cause)) => (cause, Some("see dmesg")),
+        Err(_) => ("unknown".to_owned(), Some("see the message above")),
+    }
 }
 
 fn restrict_files(root: &Path) -> Result<RulesetStatus, Box<dyn std::error::Error>> {

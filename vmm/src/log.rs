@@ -9,12 +9,17 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Whether the terminal is in raw mode, where a line feed doesn't return the carriage.
+/// Whether the terminal leaves output as it is: a line feed doesn't return the carriage.
 static RAW_TERMINAL: AtomicBool = AtomicBool::new(false);
 
-/// Says whether the terminal is in raw mode.
+/// Says whether the terminal leaves output as it is.
 pub fn set_raw_terminal(raw: bool) {
     RAW_TERMINAL.store(raw, Ordering::Relaxed);
+}
+
+/// Whether the terminal leaves output as it is.
+pub fn raw_terminal() -> bool {
+    RAW_TERMINAL.load(Ordering::Relaxed)
 }
 
 /// Standard error, with carriage returns where the terminal needs them.
@@ -24,7 +29,7 @@ pub struct Stderr;
 impl Write for Stderr {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut stderr = io::stderr().lock();
-        if RAW_TERMINAL.load(Ordering::Relaxed) && buf.contains(&b'\n') {
+        if raw_terminal() && buf.contains(&b'\n') {
             let mut text = Vec::with_capacity(buf.len() + 8);
             for &byte in buf {
                 if byte == b'\n' {

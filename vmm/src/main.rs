@@ -42,7 +42,7 @@ fn main() -> ExitCode {
                 Err(error) => {
                     tracing::error!("{error}");
                     ExitCode::from(match error {
-                        RunError::NotFound { .. } => NOT_FOUND,
+                        RunError::NotFound { .. } | RunError::Empty => NOT_FOUND,
                         RunError::NotExecutable { .. } => NOT_EXECUTABLE,
                         _ => OWN_FAILURE,
                     })

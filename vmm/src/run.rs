@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
-use rustix::stdio::{stderr, stdin, stdout};
 use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL};
 
 use crate::bell::{Bell, End};
@@ -33,6 +32,9 @@ const THREAD_STACK: usize = 256 << 10;
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// An empty name.
+    #[error("the command to run is an empty string")]
+    Empty,
     /// No such program.
     #[error("running {program}: not found; give a path, or check PATH and --root")]
     NotFound {
@@ -100,7 +102,10 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
-    let files = Files::new(&options.root, &options.hide, descriptors)?;
+    let here = options.cwd.clone().or_else(|| std::env::current_dir().ok());
+    let here = here.unwrap_or_else(|| PathBuf::from("/"));
+    let hide: Vec<PathBuf> = options.hide.iter().map(|path| here.join(path)).collect();
+    let files = Files::new(&options.root, &hide, descriptors)?;
     let workload = workload(&options, &files, umask, rlimits)?;
     let sink = options.trace.then(|| sink(&options)).transpose()?;
 
@@ -287,6 +292,9 @@ fn workload(
     rlimits: [[u64; 2]; 16],
 ) -> Result<Workload, RunError> {
     let command = &options.command[0];
+    if command.is_empty() {
+        return Err(RunError::Empty);
+    }
     let program_name = || command.to_string_lossy().into_owned();
     let cwd = working_directory(options, files)?;
     let env = environment(options);
@@ -335,12 +343,9 @@ fn workload(
         cwd,
         hostname: options.hostname.clone().into_bytes(),
         flags,
-        console: [
-            workload::console_fd(stdin()),
-            workload::console_fd(stdout()),
-            workload::console_fd(stderr()),
-        ],
+        console: workload::console(),
         winsize: tty::window_size().unwrap_or_default(),
+        terminal: tty::modes().unwrap_or_default(),
         memory_limit: 0,
         max_tasks: options.max_processes,
         uid,

@@ -42,7 +42,7 @@ impl TraceSink {
         };
         let writer: Box<dyn Write + Send> = match output {
             Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
-            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, io::stderr())),
+            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, crate::log::Stderr)),
         };
         TraceSink {
             pipeline: Pipeline::new(format, options, writer),
@@ -77,7 +77,7 @@ impl Sink for TraceSink {
 
     fn finish(&mut self, dropped: u64, corrupt: u64) {
         if !self.failed {
-            let result = self.pipeline.finish();
+            let result = self.pipeline.finish(dropped);
             self.note(result);
         }
         if dropped > 0 {

@@ -1,8 +1,10 @@
 //! Gathers what the sandboxed program inherits from the caller: descriptors, credentials, limits, environment.
 
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::FileType;
+use rustix::stdio::{stderr, stdin, stdout};
 use vitrine_abi::boot::ConsoleFd;
 
 /// Kinds of `ConsoleFd::kind`.
@@ -21,8 +23,29 @@ pub mod kind {
     pub const SOCKET: u32 = 5;
 }
 
+/// Which standard descriptors the caller left closed.
+static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+
+/// Runs before Rust's own start-up, which opens /dev/null in place of closed standard descriptors.
+#[ctor::ctor(unsafe)]
+fn note_closed_descriptors() {
+    for (fd, closed) in [stdin(), stdout(), stderr()].into_iter().zip(&CLOSED) {
+        closed.store(rustix::io::fcntl_getfd(fd).is_err(), Ordering::Relaxed);
+    }
+}
+
+/// What the guest is told about the caller's standard descriptors.
+pub fn console() -> [ConsoleFd; 3] {
+    let fds = [stdin(), stdout(), stderr()];
+    let closed = CLOSED.each_ref().map(|fd| fd.load(Ordering::Relaxed));
+    [0, 1, 2].map(|index: usize| match closed[index] {
+        true => ConsoleFd::default(),
+        false => console_fd(fds[index]),
+    })
+}
+
 /// What the guest is told about one of the caller's standard descriptors.
-pub fn console_fd(fd: BorrowedFd<'_>) -> ConsoleFd {
+fn console_fd(fd: BorrowedFd<'_>) -> ConsoleFd {
     let (Ok(stat), Ok(flags)) = (rustix::fs::fstat(fd), rustix::fs::fcntl_getfl(fd)) else {
         return ConsoleFd::default();
     };

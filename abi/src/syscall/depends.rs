@@ -146,8 +146,10 @@ fn ioctl(request: u32) -> ArgKind {
         // TIOCNOTTY, FIOCLEX, FIONCLEX, TIOCEXCL, TIOCNXCL.
         0x5422 | 0x5451 | 0x5450 | 0x540c | 0x540d => Unused,
         // SIOCGIFCONF and the interface requests that take an ifreq.
-        0x8910..=0x8927 | 0x8942 => Struct(StructKind::Ifreq, Dir::InOut),
-        _ => Pointer,
+        0x8910 | 0x8913..=0x8927 | 0x8933 | 0x8942 => Struct(StructKind::Ifreq, Dir::InOut),
+        // Of terminals, sockets and files an unknown one takes an address; of others anything.
+        _ if matches!(request >> 8 & 0xff, 0x54 | 0x66 | 0x89) => Pointer,
+        _ => Hex,
     }
 }
 

@@ -119,6 +119,8 @@ pub enum ArgKind {
     CpuSet(u8, Dir),
     /// Directory entries, as many bytes as the result.
     DirEntries,
+    /// One byte a page of the length in another argument (mincore).
+    PageBytes(u8),
 }
 
 /// What a call returns.
@@ -177,6 +179,7 @@ sets! {
     Shmat, Shmctl, Shutdown, SigProcMask, SignalFd, SigactionFlags, SigaltstackFlags, SockType, SockAccept, SockOptLevel, SockOpt,
     Splice, StatxMask, StatxAttr, SwapFlags, SyncFileRange, Syslog, TcpOpt, TimerFdCreate, TimerFdSet, TimerAbs, Umount,
     Userfaultfd, WaitOptions, WaitidOptions, Xattr, DumpMode, IpProto, NetlinkFamily, FutexBitset, IpOpt, Ipv6Opt,
+    ClockState, ClockStatus, ClockModes, Capabilities, SchedFlags, SigevNotify, InterfaceFlags, Futex2,
 }
 
 macro_rules! structs {

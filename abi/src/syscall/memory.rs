@@ -14,7 +14,7 @@ rows! {
     BRK brk(addr: Pointer) -> Hex;
     MREMAP mremap(old_address: Pointer, old_size: Size, new_size: Size, flags: Flags(S::Mremap), new_address: Depends) -> Hex;
     MSYNC msync(addr: Pointer, length: Size, flags: Flags(S::Msync)) -> Int;
-    MINCORE mincore(addr: Pointer, length: Size, vec: Pointer) -> Int;
+    MINCORE mincore(addr: Pointer, length: Size, vec: PageBytes(1)) -> Int;
     MADVISE madvise(addr: Pointer, length: Size, advice: Enum(S::Madvise)) -> Int;
     PROCESS_MADVISE process_madvise(pidfd: Fd, iovec: IoVec(2, Out), vlen: Size, advice: Enum(S::Madvise), flags: Hex32) -> Int;
     PROCESS_MRELEASE process_mrelease(pidfd: Fd, flags: Hex32) -> Int;

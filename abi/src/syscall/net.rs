@@ -18,7 +18,7 @@ rows! {
     RECVFROM recvfrom(sockfd: Fd, buf: BufOut(2), len: Size, flags: Flags(S::MsgFlags), src_addr: SockAddr(5, Out), addrlen: Struct(K::Int, InOut)) -> Int;
     SENDMSG sendmsg(sockfd: Fd, msg: Struct(K::MsgHdr, In), flags: Flags(S::MsgFlags)) -> Int;
     RECVMSG recvmsg(sockfd: Fd, msg: Struct(K::MsgHdr, Out), flags: Flags(S::MsgFlags)) -> Int;
-    SENDMMSG sendmmsg(sockfd: Fd, msgvec: Structs(K::MMsgHdr, In, 2), vlen: Uint, flags: Flags(S::MsgFlags)) -> Int;
+    SENDMMSG sendmmsg(sockfd: Fd, msgvec: Structs(K::MMsgHdr, InOut, 2), vlen: Uint, flags: Flags(S::MsgFlags)) -> Int;
     RECVMMSG recvmmsg(sockfd: Fd, msgvec: Structs(K::MMsgHdr, Out, BY_RESULT), vlen: Uint, flags: Flags(S::MsgFlags), timeout: Struct(K::Timespec, InOut)) -> Timeout;
     SHUTDOWN shutdown(sockfd: Fd, how: Enum(S::Shutdown)) -> Int;
     SETSOCKOPT setsockopt(sockfd: Fd, level: Enum(S::SockOptLevel), optname: Depends, optval: Depends, optlen: Int) -> Int;

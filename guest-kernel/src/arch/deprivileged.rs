@@ -1,7 +1,7 @@
 //! Deprivileged mode: the kernel in ring 3 beside the workload, on a KVM that interprets ring 0.
 //!
 //! What runs in ring 0 is counted in instructions (0.7 µs each): per vector an **upcall stub** that loads RSP with a ready-made frame and IRETQs into
-//! the ring-3 kernel, which finds the processor's frame on the IST stack; and the **UD2 gate**, which loads CR3 from RAX for kernel code.
+//! the ring-3 kernel, which finds the processor's frame on the IST stack; and the **UD2 gate**, which loads CR3 from RAX for `load_cr3`.
 //!
 //! IF is always set, since nothing in ring 3 could set it again. An interrupt that hits the kernel is noted in `cpu_interrupt_noted` and returns at once; between
 //! the kernel's last look at that word and the user's first instruction (`return_critical`…`return_critical_end`)
@@ -31,23 +31,32 @@ global_asm!(
     "iretq",
     ".balign 16",
     "stub_6:",
-    "cmp dword ptr [rsp+4], 0", // upper half of RIP: negative in the kernel
-    "jns 3f",
+    "cmp qword ptr [rsp], offset cr3_gate",
+    "jne 3f",
     "mov cr3, rax",
     "add qword ptr [rsp], 2",
     "iretq",
     "3: mov rsp, offset upcall_frame_6",
     "iretq",
     // Ring 3 from here on. All registers but RSP are the interrupted ones.
+    ".globl cr3_gate",
+    "cr3_gate:",
+    "ud2",
+    "ret",
+    // The kernel's own fault: RIP in its text, and RSP in the upper half. A program that jumps to where it shouldn't has not both.
     ".macro UPCALL vector, has_error",
     ".balign 16",
     "upcall_\\vector:",
     ".if \\vector == 14",
     "mov rax, qword ptr [cpu_saved_rax]",
     ".endif",
-    "cmp dword ptr [exception_stack_top-36], 0",
+    "cmp qword ptr [exception_stack_top-40], offset __executable_start",
+    "jb 1f",
+    "cmp qword ptr [exception_stack_top-40], offset etext",
+    "jae 1f",
+    "cmp dword ptr [exception_stack_top-12], 0",
     "js 2f",
-    "mov rsp, qword ptr [cpu_kernel_stack]",
+    "1: mov rsp, qword ptr [cpu_kernel_stack]",
     "push qword ptr [exception_stack_top-8]",
     "push qword ptr [exception_stack_top-16]",
     "push qword ptr [exception_stack_top-24]",
@@ -127,7 +136,10 @@ global_asm!(
     "mov rsp, qword ptr [cpu_kernel_stack]",
     "sub rsp, 432",
     "jmp return_slow_deprivileged",
-    "2: mov rsp, offset interrupt_stack_top-40",
+    // Where SYSCALL was interpreted, the kernel's first instructions run in ring 0: they go on in ring 3.
+    "2: mov dword ptr [interrupt_stack_top-32], 0x33",
+    "mov dword ptr [interrupt_stack_top-8], 0x2b",
+    "mov rsp, offset interrupt_stack_top-40",
     "iretq",
     "upcall_kernel_fault:",
     "pop rdi",
@@ -202,7 +214,7 @@ extern "C" fn kernel_fault(vector: u64) -> ! {
 
 /// Loads CR3, through the gate.
 pub(super) fn load_cr3(root: u64) {
-    // SAFETY: UD2 at a kernel address reaches `stub_6`, which loads CR3 from RAX and skips the UD2; callers pass a PML4 whose upper
+    // SAFETY: UD2 at `cr3_gate` reaches `stub_6`, which loads CR3 from RAX and skips the UD2; callers pass a PML4 whose upper
     // half is the kernel's own.
-    unsafe { asm!("ud2", in("rax") root, options(nostack)) };
+    unsafe { asm!("call cr3_gate", in("rax") root) };
 }

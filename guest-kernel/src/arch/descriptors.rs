@@ -1,4 +1,5 @@
-//! The interrupt descriptor table and the task-state segment. The VMM has loaded GDTR, IDTR and TR with their places; the contents are filled in here.
+//! The interrupt descriptor table and the task-state segment. The VMM has loaded GDTR, IDTR and TR with their places
+//! and filled in the TSS's I/O permission bitmap, which says whose the ports are; the rest is filled in here.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vitrine_abi::layout;
@@ -30,7 +31,7 @@ const PRESENT: u64 = 1 << 47;
 const INTERRUPT_GATE: u64 = 0xe << 40;
 const DPL_3: u64 = 3 << 45;
 
-/// Fills the tables. Vector 8 (double fault) and, in deprivileged mode, all vectors use stacks of their own (IST).
+/// Fills the tables; the I/O permission bitmap behind the TSS is the VMM's. Vector 8 (double fault) and, in deprivileged mode, all vectors use stacks of their own (IST).
 pub fn init(deprivileged: bool) {
     // SAFETY: the tables are read-only data of the entry code.
     let handlers = unsafe {
@@ -73,7 +74,6 @@ pub fn init(deprivileged: bool) {
     };
     write(layout::TSS + 36, ist1);
     write(layout::TSS + 44, ist2);
-    write(layout::TSS + 102, 104); // I/O permission bitmap: none
     set_ring0_stack(ist1);
 }
 

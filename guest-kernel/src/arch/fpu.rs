@@ -133,7 +133,7 @@ pub fn extended_state(frame: &TrapFrame) -> Vec<u8> {
 }
 
 /// Loads extended state that came from user memory into the current thread (XMM registers into `frame`). `state` is at least the legacy area (512 bytes) and may
-/// be shorter than [`xsave_size`]; bits that the processor would refuse are cleared, so it never faults.
+/// be shorter than [`xsave_size`]. `EFAULT`: the processor would refuse it.
 pub fn set_extended_state(frame: &mut TrapFrame, state: &[u8]) -> Result<(), Errno> {
     if state.len() < HEADER {
         return Err(Errno::EFAULT);
@@ -141,18 +141,17 @@ pub fn set_extended_state(frame: &mut TrapFrame, state: &[u8]) -> Result<(), Err
     let mut clean = alloc::vec![0u8; xsave_size()];
     let length = state.len().min(clean.len());
     clean[..length].copy_from_slice(&state[..length]);
-    let mxcsr = u32::from_le_bytes([clean[24], clean[25], clean[26], clean[27]])
-        & MXCSR_MASK.load(Relaxed) as u32;
-    clean[24..28].copy_from_slice(&mxcsr.to_le_bytes());
+    let mxcsr = u32::from_le_bytes([clean[24], clean[25], clean[26], clean[27]]);
     let mut header = [0u8; 8];
     header.copy_from_slice(&clean[HEADER..HEADER + 8]);
-    let components = if state.len() >= xsave_size() {
-        u64::from_le_bytes(header) & xcr0()
-    } else {
-        3
-    };
-    clean[HEADER..HEADER + 64].fill(0);
-    clean[HEADER..HEADER + 8].copy_from_slice(&components.to_le_bytes());
+    let components = u64::from_le_bytes(header);
+    // What XRSTOR raises #GP for (SDM vol. 1, 13.8.1): unknown components, the compacted format, reserved bytes and MXCSR bits.
+    if components & !xcr0() != 0
+        || clean[HEADER + 8..HEADER + 64].iter().any(|&byte| byte != 0)
+        || u64::from(mxcsr) & !MXCSR_MASK.load(Relaxed) != 0
+    {
+        return Err(Errno::EFAULT);
+    }
     for (n, register) in frame.xmm.iter_mut().enumerate() {
         let mut value = [0u8; 16];
         value.copy_from_slice(&clean[XMM_OFFSET + 16 * n..][..16]);

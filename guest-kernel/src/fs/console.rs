@@ -7,7 +7,7 @@ mod stream;
 
 use super::{
     File, Location, devfs, devices, devpts,
-    tty::{Name, Tty, TtyBackend, TtyFile, Winsize, job},
+    tty::{Name, Termios1, Tty, TtyBackend, TtyFile, Winsize, job},
 };
 use crate::{Errno, hostcall, sync::WaitQueue};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -111,7 +111,17 @@ fn new_terminal(boot: &BootInfo, index: usize) -> Option<Arc<Tty>> {
         x_pixels,
         y_pixels,
     });
-    tty.init_input_mode(IUTF8);
+    let modes = &boot.terminal;
+    if modes.control != 0 {
+        tty.init_modes(&Termios1 {
+            iflag: modes.input,
+            oflag: modes.output,
+            cflag: modes.control,
+            lflag: modes.local,
+            line: 0,
+            cc: modes.characters,
+        });
+    }
     Some(tty)
 }
 

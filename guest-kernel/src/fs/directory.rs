@@ -47,10 +47,9 @@ enum Child {
 impl Directory {
     /// A directory over one of the host.
     pub fn of_host() -> Directory {
-        Directory {
-            partial: true,
-            ..Directory::default()
-        }
+        let mut directory = Directory::default();
+        directory.partial = true;
+        directory
     }
 
     /// How many names there are, as far as known.
@@ -149,6 +148,39 @@ impl Directory {
                 entry.position = self.next_position;
                 self.by_position.insert(entry.position, name.clone());
                 self.next_position += 1;
+            }
+        }
+    }
+}
+
+impl Drop for Directory {
+    /// Lets go of a tree level by level rather than by recursion, since nothing bounds its depth but memory.
+    fn drop(&mut self) {
+        let mut levels = Vec::new();
+        let mut level = core::mem::take(&mut self.by_name);
+        loop {
+            let Some((_, entry)) = level.pop_first() else {
+                match levels.pop() {
+                    Some(above) => level = above,
+                    None => return,
+                }
+                continue;
+            };
+            let Child::Node(node) = entry.child else {
+                continue;
+            };
+            let Some(mut node) = Arc::into_inner(node) else {
+                continue;
+            };
+            if let Body::Dir(dir) = &mut node.body {
+                let below = core::mem::take(&mut dir.get_mut().by_name);
+                let above = core::mem::replace(&mut level, below);
+                if !above.is_empty() && levels.try_reserve(1).is_ok() {
+                    levels.push(above);
+                } else {
+                    // Rather lost than recursed into.
+                    core::mem::forget(above);
+                }
             }
         }
     }
@@ -258,6 +290,7 @@ impl Node {
         if self.find(name)?.is_some() {
             return Err(Errno::EEXIST);
         }
+        super::page_cache::check_space(1)?;
         let key: Arc<[u8]> = Arc::from(name);
         {
             let mut dir = self.directory()?;

@@ -65,14 +65,16 @@ impl Slots {
             .unwrap_or(start.max(self.slots.len()))
     }
 
-    fn put(&mut self, index: usize, slot: Slot) -> Option<Slot> {
+    fn put(&mut self, index: usize, slot: Slot) -> Result<Option<Slot>, Errno> {
         if self.slots.len() <= index {
+            let more = index + 1 - self.slots.len();
+            self.slots.try_reserve(more).map_err(|_| Errno::ENOMEM)?;
             self.slots.resize(index + 1, None);
         }
         if index == self.lowest_free {
             self.lowest_free += 1;
         }
-        self.slots[index].replace(slot)
+        Ok(self.slots[index].replace(slot))
     }
 }
 
@@ -133,7 +135,7 @@ impl FdTable {
         if index as u64 >= limit.min(MAX_DESCRIPTORS) {
             return Err(Errno::EMFILE);
         }
-        slots.put(index, Slot { file, cloexec });
+        slots.put(index, Slot { file, cloexec })?;
         Ok(index as i32)
     }
 
@@ -152,7 +154,7 @@ impl FdTable {
         if index as u64 >= MAX_DESCRIPTORS {
             return Err(Errno::EBADF);
         }
-        let old = self.slots.lock().put(index, Slot { file, cloexec });
+        let old = self.slots.lock().put(index, Slot { file, cloexec })?;
         if let Some(slot) = old {
             locks::release_process(&slot.file, self.id);
         }
@@ -179,16 +181,18 @@ impl FdTable {
         Ok(())
     }
 
-    /// A copy for a new process (fork).
-    pub fn fork(&self) -> Arc<FdTable> {
+    /// A copy for a new process (fork); `ENOMEM`.
+    pub fn fork(&self) -> Result<Arc<FdTable>, Errno> {
         let copy = FdTable::default();
         {
             let from = self.slots.lock();
             let mut to = copy.slots.lock();
-            to.slots = from.slots.clone();
+            let count = from.slots.len();
+            to.slots.try_reserve(count).map_err(|_| Errno::ENOMEM)?;
+            to.slots.extend_from_slice(&from.slots);
             to.lowest_free = from.lowest_free;
         }
-        Arc::new(copy)
+        Ok(Arc::new(copy))
     }
 
     /// Closes what is marked close-on-exec.
@@ -211,30 +215,36 @@ impl FdTable {
     }
 
     fn close_where(&self, first: i32, last: i32, close: impl Fn(&Slot) -> bool) {
-        let mut closed = Vec::new();
-        {
-            let mut slots = self.slots.lock();
-            let (start, end) = slots.bounds(first, last);
-            for index in start..end {
-                if slots.slots[index].as_ref().is_some_and(&close) {
-                    closed.extend(slots.take(index as i32));
-                }
+        let mut next = usize::try_from(first).unwrap_or(0);
+        loop {
+            // Letting go of a file can lead back here: not under the lock.
+            let slot = {
+                let mut slots = self.slots.lock();
+                let (_, end) = slots.bounds(first, last);
+                let mut places = next..end;
+                let found = places.find(|&i| slots.slots[i].as_ref().is_some_and(&close));
+                let Some(index) = found else { break };
+                next = index + 1;
+                slots.take(index as i32)
+            };
+            if let Some(slot) = slot {
+                locks::release_process(&slot.file, self.id);
             }
-        }
-        for slot in closed {
-            locks::release_process(&slot.file, self.id);
         }
     }
 
-    /// All descriptors: number, close-on-exec, file.
+    /// All descriptors: number, close-on-exec, file. As many as there is memory for.
     pub fn list(&self) -> Vec<(i32, bool, Arc<File>)> {
         let slots = self.slots.lock();
-        let each = slots.slots.iter().enumerate();
-        each.filter_map(|(fd, slot)| {
-            let slot = slot.as_ref()?;
-            Some((fd as i32, slot.cloexec, slot.file.clone()))
-        })
-        .collect()
+        let mut list = Vec::new();
+        for (fd, slot) in slots.slots.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            if list.try_reserve(1).is_err() {
+                break;
+            }
+            list.push((fd as i32, slot.cloexec, slot.file.clone()));
+        }
+        list
     }
 
     /// Places in the table, used or not: `FDSize` of /proc/PID/status.

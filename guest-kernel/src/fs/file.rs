@@ -1,6 +1,6 @@
 //! The open file description.
 
-use super::{FileOps, KernelSink, KernelSource, Location, PollEvents, PollTable, locks};
+use super::{FileOps, Location, PollEvents, PollTable, locks};
 use crate::{Errno, SysResult, sync::Mutex};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -86,29 +86,6 @@ impl File {
             Some(location) => location.inode.metadata(),
             None => self.ops.metadata(),
         }
-    }
-
-    /// Reads into kernel memory at `offset`, without moving the position.
-    pub fn read_kernel(&self, offset: u64, buf: &mut [u8]) -> SysResult {
-        let mut sink = KernelSink::new(buf);
-        let mut done = 0;
-        while super::Sink::room(&sink) > 0 {
-            match self
-                .ops
-                .read_at(self, offset.saturating_add(done as u64), &mut sink)
-            {
-                Ok(0) => break,
-                Ok(n) => done += n,
-                Err(e) if done == 0 => return Err(e),
-                Err(_) => break,
-            }
-        }
-        Ok(done)
-    }
-
-    /// Writes from kernel memory at the current position.
-    pub fn write_kernel(&self, data: &[u8]) -> SysResult {
-        self.ops.write(self, &mut KernelSource::new(data))
     }
 }
 

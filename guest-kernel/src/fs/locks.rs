@@ -280,24 +280,3 @@ pub fn release_description(file: &File) {
         remove_flock(key(file), core::ptr::from_ref(file).addr());
     }
 }
-
-/// All locks, for /proc/locks: device and inode, POSIX or OFD (true) or flock (false), and the range.
-pub fn list() -> Vec<(Key, bool, Record)> {
-    let mut all = Vec::new();
-    for (of, list) in RECORDS.lock().iter() {
-        all.extend(list.iter().map(|r| (*of, true, *r)));
-    }
-    for (of, list) in FLOCKS.lock().iter() {
-        all.extend(list.iter().map(|(owner, exclusive)| {
-            let record = Record {
-                owner: LockOwner::Description(*owner),
-                start: 0,
-                end: i64::MAX as u64,
-                exclusive: *exclusive,
-                pid: -1,
-            };
-            (*of, false, record)
-        }));
-    }
-    all
-}

@@ -59,7 +59,7 @@ use crate::{
     mm::{MemoryObject, frame::Frame},
     sync::WaitQueue,
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use core::any::Any;
 
 /// Where a read puts its bytes: user memory (one or more pieces) or a kernel buffer.
@@ -217,6 +217,10 @@ pub trait Inode: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// Attributes.
     fn metadata(&self) -> Result<Metadata, Errno>;
+    /// Whether it has no name any more.
+    fn is_unlinked(&self) -> bool {
+        self.metadata().is_ok_and(|meta| meta.nlink == 0)
+    }
     /// Type, permission bits and owner.
     fn ownership(&self) -> Result<Ownership, Errno> {
         let meta = self.metadata()?;
@@ -230,6 +234,12 @@ pub trait Inode: Send + Sync {
     /// file systems that don't keep track (then the path of the walk decides what `..` is).
     fn place(&self) -> Option<Placement> {
         None
+    }
+    /// A process runs this file (+1), or no longer does (−1).
+    fn count_running(&self, _delta: i32) {}
+    /// Whether some process runs it: then nobody may open it for writing (`ETXTBSY`).
+    fn is_running(&self) -> bool {
+        false
     }
     /// Changes attributes; permission was checked by the caller.
     fn set_attr(&self, _attr: &SetAttr) -> Result<(), Errno> {
@@ -448,11 +458,6 @@ pub trait FileOps: Send + Sync {
     fn release(&self, _file: &File) {}
 }
 
-/// The path of a location for display.
-pub fn display(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
-}
-
 /// [`Description`] of a file that was opened by path.
 pub fn describe_location(kind: &'static str, file: &File) -> Description {
     let Some(location) = &file.location else {
@@ -461,7 +466,7 @@ pub fn describe_location(kind: &'static str, file: &File) -> Description {
             text: Arc::from(&b"?"[..]),
         };
     };
-    let gone = location.inode.metadata().is_ok_and(|meta| meta.nlink == 0);
+    let gone = location.inode.is_unlinked();
     Description {
         kind,
         text: if gone && !location.path.ends_with(b" (deleted)") {

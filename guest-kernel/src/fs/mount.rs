@@ -146,14 +146,17 @@ pub fn covering<'a>(
     found
 }
 
-/// The mount whose root a walk stands at, if it stands at one.
+/// The mount whose root a walk stands at, if it stands at one, and its number, among the first `count` mounts. Who goes on at the covered
+/// place passes that number as the next `count`: a mount covers only what was there before, so every such climb ends, even
+/// where a directory is mounted on itself.
 pub fn rooted_at<'a>(
     mounts: &'a Mounts,
+    count: usize,
     inode: &Arc<dyn Inode>,
     path: &[u8],
-) -> Option<&'a Arc<Mount>> {
-    let mut each = mounts.iter().skip(1).rev();
-    each.find(|m| same_inode(&m.root, inode) && *m.point.path == *path)
+) -> Option<(usize, &'a Arc<Mount>)> {
+    let mut each = mounts.iter().enumerate().take(count).skip(1);
+    each.rfind(|(_, m)| same_inode(&m.root, inode) && *m.point.path == *path)
 }
 
 /// The mount that a path belongs to.

@@ -15,7 +15,7 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use linux_raw_sys::general::*;
 use vitrine_abi::{hostcall::HostAttr, layout::PAGE_SIZE};
 
@@ -121,6 +121,8 @@ pub struct Node {
     host_usage: (u64, u64),
     /// Made by O_TMPFILE: may get its first name later.
     linkable: AtomicBool,
+    /// How many processes run it.
+    pub running: AtomicI32,
     /// Seals (F_ADD_SEALS); [`NOT_SEALABLE`] for all but memfds.
     seals: AtomicU32,
 }
@@ -191,6 +193,7 @@ impl Node {
             xattrs: Mutex::new(None),
             host_usage: usage,
             linkable: AtomicBool::new(false),
+            running: AtomicI32::new(0),
             seals: AtomicU32::new(NOT_SEALABLE),
         })
     }
@@ -232,6 +235,7 @@ impl Node {
             xattrs: Mutex::new(None),
             host_usage: (host.size, host.blocks),
             linkable: AtomicBool::new(false),
+            running: AtomicI32::new(0),
             seals: AtomicU32::new(NOT_SEALABLE),
         });
         if shared {

@@ -17,7 +17,7 @@ use crate::{
     signal,
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::any::Any;
+use core::{any::Any, sync::atomic::Ordering};
 use linux_raw_sys::general::*;
 use vitrine_abi::layout::PAGE_SIZE;
 
@@ -165,8 +165,20 @@ impl Inode for Node {
         Ok(self.stat())
     }
 
+    fn is_unlinked(&self) -> bool {
+        self.attr().nlink == 0
+    }
+
     fn ownership(&self) -> Result<Ownership, Errno> {
         Ok(self.owner())
+    }
+
+    fn count_running(&self, delta: i32) {
+        self.running.fetch_add(delta, Ordering::Relaxed);
+    }
+
+    fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
     }
 
     fn place(&self) -> Option<Placement> {
@@ -298,6 +310,7 @@ impl Inode for Node {
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], flags: u32) -> Result<(), Errno> {
+        super::page_cache::check_space(1 + value.len() as u64 / PAGE_SIZE)?;
         if value.len() > XATTR_MAX {
             return Err(Errno::E2BIG);
         }

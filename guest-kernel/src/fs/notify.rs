@@ -9,7 +9,7 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use linux_raw_sys::general::{IN_DELETE_SELF, IN_IGNORED, IN_UNMOUNT};
 
 /// Names an inode: device and inode number.
@@ -25,22 +25,9 @@ struct Watch {
 
 static WATCHES: Mutex<BTreeMap<Key, Vec<Watch>>> = Mutex::new(BTreeMap::new());
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-static COOKIE: AtomicU32 = AtomicU32::new(1);
-
-/// A number that ties the two halves of a rename together.
-pub fn cookie() -> u32 {
-    COOKIE.fetch_add(1, Ordering::Relaxed)
-}
-
 /// Whether anything is watched at all.
 pub fn active() -> bool {
     COUNT.load(Ordering::Relaxed) != 0
-}
-
-/// Something happened to the inode `key`, or to its child `name`. `mask`: one of `IN_ACCESS` … `IN_MOVE_SELF`, and `IN_ISDIR` if the subject is a
-/// directory.
-pub fn emit(key: Key, mask: u32, name: Option<&[u8]>) {
-    emit_with_cookie(key, mask, name, 0);
 }
 
 /// As [`emit`], with a [`cookie`].

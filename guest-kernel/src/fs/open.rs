@@ -125,7 +125,8 @@ fn open_temporary(dir: Location, flags: u32, mode: u32) -> Result<Arc<File>, Err
     check_create(&dir.inode, &dir)?;
     let linkable = flags & O_EXCL == 0;
     let inode = dir.inode.temporary(S_IFREG | masked(mode), linkable)?;
-    let name = alloc::format!("#{}", inode.metadata()?.ino);
+    // Linux's name for it, which it keeps if it gets another one by linkat.
+    let name = alloc::format!("#{} (deleted)", inode.metadata()?.ino);
     let mut path = dir.path.to_vec();
     if path.last() != Some(&b'/') {
         path.push(b'/');
@@ -164,6 +165,9 @@ fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
     access::check(&own, &cred, want)?;
     if want & WRITE != 0 && own.is_regular() {
         mount::check_writable(place)?;
+        if place.inode.is_running() {
+            return Err(Errno::ETXTBSY);
+        }
     }
     if flags & O_NOATIME != 0 && !access::owns(&own, &cred) {
         return Err(Errno::EPERM);

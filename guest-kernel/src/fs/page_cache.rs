@@ -27,6 +27,8 @@ const MAX_READ: u64 = 512;
 const MIN_READ: u64 = 32;
 /// Frames that files leave free for everything else.
 const RESERVE: u64 = 256;
+/// The same in a large machine.
+const MAX_RESERVE: u64 = 16384;
 
 struct Chunk {
     frames: [Option<Frame>; CHUNK as usize],
@@ -84,13 +86,17 @@ fn new_frame() -> Result<Frame, Errno> {
     }
 }
 
-/// Whether a file may grow by `pages`; `ENOSPC`.
+/// Whether a file may grow by `pages`, or a file of a page or less be made; `ENOSPC`. Nobody can be killed for what lies in files,
+/// so they leave a sixteenth of the memory to the processes.
 pub fn check_space(pages: u64) -> Result<(), Errno> {
-    if frame::stats().free >= pages.saturating_add(RESERVE) {
+    let stats = frame::stats();
+    let left = (stats.total / 16).clamp(RESERVE, MAX_RESERVE);
+    let needed = pages.saturating_add(left);
+    if stats.free >= needed {
         return Ok(());
     }
-    reclaim(pages.saturating_add(RESERVE));
-    if frame::stats().free >= pages.saturating_add(RESERVE) {
+    reclaim(needed);
+    if frame::stats().free >= needed {
         Ok(())
     } else {
         Err(Errno::ENOSPC)

@@ -335,6 +335,7 @@ impl<'p> Walker<'p> {
 
     /// Goes to the parent directory; at the root it stays.
     pub fn up(&mut self) -> Result<(), Errno> {
+        let mut count = self.mounts.len();
         loop {
             if same_inode(&self.inode, &self.root.inode) && *self.path == *self.root.path {
                 if self.resolve & RESOLVE_BENEATH != 0 {
@@ -342,9 +343,12 @@ impl<'p> Walker<'p> {
                 }
                 return Ok(());
             }
-            let Some(mount) = mount::rooted_at(&self.mounts, &self.inode, &self.path) else {
+            let Some((number, mount)) =
+                mount::rooted_at(&self.mounts, count, &self.inode, &self.path)
+            else {
                 break;
             };
+            count = number;
             if self.resolve & RESOLVE_NO_XDEV != 0 {
                 return Err(Errno::EXDEV);
             }
@@ -421,8 +425,10 @@ pub fn current_path(place: &Location) -> Option<Vec<u8>> {
     let mut names: Vec<Arc<[u8]>> = Vec::new();
     let mut inode = place.inode.clone();
     let mut path: Vec<u8> = place.path.to_vec();
+    let mut count = mounts.len();
     loop {
-        if let Some(mount) = mount::rooted_at(&mounts, &inode, &path) {
+        if let Some((number, mount)) = mount::rooted_at(&mounts, count, &inode, &path) {
+            count = number;
             inode = mount.point.inode.clone();
             continue;
         }

@@ -7,7 +7,7 @@ mod buffer;
 mod fifo;
 
 pub use buffer::PAGE;
-pub use fifo::{open_fifo, open_fifo_inode};
+pub use fifo::open_fifo;
 
 use super::{
     Description, File, FileOps, Inode, Metadata, PollEvents, PollTable, Sink, Source, access, anon,

@@ -39,7 +39,8 @@ static METADATA: AtomicU64 = AtomicU64::new(0);
 pub enum Purpose {
     /// Memory of the workload: within the limit.
     Workload,
-    /// The kernel's own, which cannot fail gracefully: to the last frame.
+    /// The kernel's own, which cannot always fail gracefully: to the last frame. From the reserve on, new objects are refused
+    /// and somebody is killed; see `mm::oom`.
     Kernel,
 }
 
@@ -88,6 +89,8 @@ pub struct Buddy {
     total: u64,
     used: u64,
     workload_limit: u64,
+    /// What the workload leaves to the kernel, so that the kernel's own allocations succeed until the OOM killer has acted.
+    reserve: u64,
 }
 
 /// The one allocator.
@@ -100,6 +103,7 @@ pub static BUDDY: KernelCell<Buddy> = KernelCell::new(Buddy {
     total: 0,
     used: 0,
     workload_limit: 0,
+    reserve: 0,
 });
 
 impl Buddy {
@@ -112,9 +116,8 @@ impl Buddy {
         self.end = end;
         self.frontier = (((start + sections * SECTION_BYTES) >> 12) as u32).min(end);
         self.total = u64::from(self.end - self.frontier);
-        // What the workload leaves to the kernel, so that the kernel's own allocations succeed until the OOM killer has acted.
-        let reserve = (self.total / 32).clamp(64, 8192);
-        self.workload_limit = self.total.saturating_sub(reserve);
+        self.reserve = (self.total / 32).clamp(64, 8192);
+        self.workload_limit = self.total.saturating_sub(self.reserve);
         if memory_limit != 0 {
             self.workload_limit = self.workload_limit.min(memory_limit >> 12);
         }
@@ -130,6 +133,16 @@ impl Buddy {
         self.workload_limit
     }
 
+    /// Frames of the kernel's reserve that are free, at most all of it.
+    pub fn left_of_reserve(&self) -> u64 {
+        self.total.saturating_sub(self.used).min(self.reserve)
+    }
+
+    /// Frames in the kernel's reserve.
+    pub fn reserve(&self) -> u64 {
+        self.reserve
+    }
+
     /// Takes `1 << order` frames, aligned to their number.
     #[inline]
     pub fn allocate(&mut self, order: usize, purpose: Purpose) -> Option<Block> {
@@ -140,6 +153,9 @@ impl Buddy {
         };
         if self.used + frames > limit {
             return None;
+        }
+        if purpose == Purpose::Kernel && self.used + frames + self.reserve > self.total {
+            super::oom::note_reserve_used(self.left_of_reserve() <= self.reserve / 2);
         }
         let block = if order == 0 && self.cached > 0 {
             self.cached -= 1;

@@ -94,11 +94,6 @@ impl Frame {
         ManuallyDrop::new(self).phys()
     }
 
-    /// Takes back a reference that [`Frame::into_phys`] or [`retain`] made.
-    pub(super) fn adopt(phys: u64) -> Frame {
-        Frame(number(phys))
-    }
-
     fn ptr(&self) -> *mut u8 {
         phys_ptr(self.phys())
     }
@@ -230,24 +225,15 @@ pub struct Contiguous {
 
 /// Takes contiguous memory. It is not zeroed unless it was never used.
 pub fn alloc_contiguous(order: usize) -> Result<Contiguous, Errno> {
-    let (phys, _) = take_pages(order).ok_or(Errno::ENOMEM)?;
+    let block = allocate(order, Purpose::Workload)?;
+    let phys = u64::from(block.frame) << 12;
     Ok(Contiguous { phys, order })
 }
 
 impl Contiguous {
-    /// Guest physical address.
-    pub fn phys(&self) -> u64 {
-        self.phys
-    }
-
     /// Address in the direct map.
     pub fn ptr(&self) -> *mut u8 {
         phys_ptr(self.phys)
-    }
-
-    /// Bytes.
-    pub fn len(&self) -> usize {
-        PAGE << self.order
     }
 }
 
@@ -257,13 +243,21 @@ impl Drop for Contiguous {
     }
 }
 
+/// From this order on (512 KiB) the kernel's own allocations leave its reserve alone: whoever asks for so much asks with `try_reserve`.
+const FALLIBLE_ORDER: usize = 7;
+
 /// `1 << order` frames for the kernel, uncounted: address, and whether they are known to be zero.
 #[inline]
 pub(super) fn take_pages(order: usize) -> Option<(u64, bool)> {
     if order > buddy::MAX_ORDER {
         return None;
     }
-    let block = BUDDY.with(|b| b.allocate(order, Purpose::Kernel))?;
+    let purpose = if order >= FALLIBLE_ORDER {
+        Purpose::Workload
+    } else {
+        Purpose::Kernel
+    };
+    let block = allocate(order, purpose).ok()?;
     Some((u64::from(block.frame) << 12, block.zero))
 }
 
@@ -285,19 +279,27 @@ pub fn on_pressure(hook: fn(u64) -> u64) {
 
 #[cold]
 fn reclaim_and_allocate(order: usize, purpose: Purpose) -> Result<buddy::Block, Errno> {
+    reclaim((1u64 << order).max(64));
+    if let Some(block) = BUDDY.with(|b| b.allocate(order, purpose)) {
+        return Ok(block);
+    }
+    Err(Errno::ENOMEM)
+}
+
+/// The parts of the kernel's reserve that are free, in 256ths: 256 as long as nothing of it is used.
+pub(super) fn reserve_left() -> u64 {
+    BUDDY.with(|b| b.left_of_reserve() * 256 / b.reserve().max(1))
+}
+
+/// Asks for caches to be dropped, as an allocation that fails does.
+pub(super) fn reclaim(frames: u64) {
     let hook = RECLAIM.load(Ordering::Relaxed);
     if hook != 0 && !RECLAIMING.swap(true, Ordering::Relaxed) {
         // SAFETY: only `on_pressure` stores here, and only functions of this type.
         let hook = unsafe { core::mem::transmute::<usize, fn(u64) -> u64>(hook) };
-        let freed = hook((1u64 << order).max(64));
+        hook(frames);
         RECLAIMING.store(false, Ordering::Relaxed);
-        if freed > 0
-            && let Some(block) = BUDDY.with(|b| b.allocate(order, purpose))
-        {
-            return Ok(block);
-        }
     }
-    Err(Errno::ENOMEM)
 }
 
 /// Frames in all, free, and used by page caches: for sysinfo, /proc/meminfo and the OOM killer.

@@ -24,10 +24,7 @@ pub mod user;
 
 use crate::Errno;
 use frame::Frame;
-use vitrine_abi::{
-    boot::BootInfo,
-    layout::{DIRECT_MAP, IMAGE_BASE, IMAGE_MAP_BYTES},
-};
+use vitrine_abi::{boot::BootInfo, layout::DIRECT_MAP};
 
 /// Starts the memory manager: frames and heap, then what address spaces need. The first thing that boot calls: nothing allocates before.
 pub fn init(boot: &BootInfo) {
@@ -40,16 +37,6 @@ pub fn init(boot: &BootInfo) {
 #[inline(always)]
 pub fn phys_ptr(phys: u64) -> *mut u8 {
     (DIRECT_MAP.wrapping_add(phys)) as *mut u8
-}
-
-/// Guest physical address of kernel memory (heap, frames, statics of the image), for host calls.
-pub fn phys_of<T: ?Sized>(memory: *const T) -> u64 {
-    let addr = memory as *const u8 as u64;
-    if (IMAGE_BASE..IMAGE_BASE + IMAGE_MAP_BYTES).contains(&addr) {
-        addr - IMAGE_BASE
-    } else {
-        addr.wrapping_sub(DIRECT_MAP)
-    }
 }
 
 /// What a mapping's pages come from: a file's page cache, shared memory, a device.

@@ -317,7 +317,7 @@ impl AddressSpace {
     }
 
     /// All mappings, in order.
-    pub fn mappings(&self) -> Vec<MappingInfo> {
+    pub fn mappings(&self) -> Result<Vec<MappingInfo>, Errno> {
         let inner = self.inner.lock();
         let info = |vma: &Vma| {
             let (object, offset) = match &vma.backing {
@@ -335,7 +335,11 @@ impl AddressSpace {
                 resident: inner.pages.present_in(vma.start, vma.end) * PAGE_SIZE,
             }
         };
-        inner.vmas.iter().map(info).collect()
+        let mut all = Vec::new();
+        all.try_reserve_exact(inner.vmas.iter().count())
+            .map_err(|_| Errno::ENOMEM)?;
+        all.extend(inner.vmas.iter().map(info));
+        Ok(all)
     }
 
     /// Whether an address is in a shared mapping (MAP_SHARED); false where nothing is mapped.

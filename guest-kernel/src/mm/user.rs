@@ -88,12 +88,19 @@ pub fn zero(addr: u64, len: usize) -> Result<(), Errno> {
 /// Reads a NUL-terminated string of at most `max` bytes without its NUL; `ENAMETOOLONG` if there is no NUL in them.
 pub fn read_cstr(addr: u64, max: usize) -> Result<Vec<u8>, Errno> {
     let mut string: Vec<u8> = Vec::new();
+    append_cstr(addr, max, &mut string)?;
+    Ok(string)
+}
+
+/// As [`read_cstr`], behind what `string` holds already. If it fails, some of it may be there.
+pub fn append_cstr(addr: u64, max: usize, string: &mut Vec<u8>) -> Result<(), Errno> {
+    let start = string.len();
     let mut at = addr;
-    while string.len() < max {
+    while string.len() - start < max {
         let user = locate(at, Access::Read)?;
-        let len = in_page(at, max - string.len());
+        let len = in_page(at, max - (string.len() - start));
         let part = length_to_nul(user, len);
-        string.reserve(part);
+        string.try_reserve(part).map_err(|_| Errno::ENOMEM)?;
         let old = string.len();
         // SAFETY: the part lies in one frame; the vector has room for it, which is initialised before the length says so.
         unsafe {
@@ -101,7 +108,7 @@ pub fn read_cstr(addr: u64, max: usize) -> Result<Vec<u8>, Errno> {
             string.set_len(old + part);
         }
         if part < len {
-            return Ok(string);
+            return Ok(());
         }
         at = at.wrapping_add(len as u64);
     }

@@ -57,8 +57,6 @@ pub struct Received {
 /// What a family implements. Addresses are `sockaddr` bytes, copied in and at most 128 long; `flags` are `MSG_*`, with `MSG_DONTWAIT` set for a
 /// non-blocking file.
 pub trait Socket: Send + Sync {
-    /// For downcasts by the family.
-    fn as_any(&self) -> &dyn Any;
     /// SOL_SOCKET options.
     fn options(&self) -> &Options;
     /// Address family, type and protocol.

@@ -103,11 +103,6 @@ impl Options {
         usize::try_from(self.values.lock().receive_low).unwrap_or(1)
     }
 
-    /// SO_RCVBUF.
-    pub fn receive_limit(&self) -> usize {
-        self.values.lock().receive_limit
-    }
-
     /// When a receive that starts now gives up (SO_RCVTIMEO).
     pub fn receive_deadline(&self) -> Option<u64> {
         deadline(self.values.lock().receive_timeout)

@@ -18,6 +18,7 @@ use super::{
 use crate::{SysResult, arch::TrapFrame, sched, task::Task};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
+use vitrine_abi::layout::USER_CS;
 
 /// Index of RLIMIT_CORE.
 const RLIMIT_CORE: usize = 4;
@@ -151,7 +152,6 @@ pub fn force(info: SigInfo) {
         (SIGSEGV, SEGV_MAPERR | SEGV_ACCERR) => (14, Some(info.addr)),
         (SIGBUS, 1) => (17, None),
         (SIGBUS, _) => (14, Some(info.addr)),
-        (SIGSEGV, _) => (13, None),
         (SIGFPE, 1) => (0, None),
         (SIGFPE, _) => (16, None),
         (SIGILL, _) => (6, None),
@@ -208,6 +208,10 @@ pub fn sigreturn(frame: &mut TrapFrame) -> SysResult {
             set_mask(&task, restored.mask);
             // As Linux: a stack that can't be set is left as it is.
             let _ = alt_stack::set(&task, &restored.stack, frame.rsp);
+            if restored.cs | 3 != USER_CS {
+                // Linux's IRETQ faults on it; there is no other code selector here.
+                force_fault(SigInfo::kernel(SIGSEGV), 13, u64::from(restored.cs), None);
+            }
             Ok(frame.rax as usize)
         }
         Err(_) => {

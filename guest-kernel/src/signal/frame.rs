@@ -246,6 +246,8 @@ fn xsave_image(frame: &TrapFrame) -> Vec<u8> {
 
 /// What [`pop`] found beside the registers.
 pub(super) struct Restored {
+    /// The code selector that the frame names.
+    pub cs: u16,
     /// The mask from before the handler.
     pub mask: u64,
     /// The alternate stack from before the handler.
@@ -258,9 +260,6 @@ pub(super) fn pop(frame: &mut TrapFrame) -> Result<Restored, Errno> {
     // The handler's `ret` has taken the return address.
     let at = frame.rsp.wrapping_sub(8);
     let context: UContext = user::read(at.wrapping_add(offset_of!(SignalFrame, context) as u64))?;
-    if context.rip >= USER_END {
-        return Err(Errno::EFAULT);
-    }
     let mut restored = *frame;
     restore_extended_state(&mut restored, context.fpstate)?;
     *frame = TrapFrame {
@@ -289,6 +288,7 @@ pub(super) fn pop(frame: &mut TrapFrame) -> Result<Restored, Errno> {
         ..restored
     };
     Ok(Restored {
+        cs: context.cs,
         mask: context.sigmask,
         stack: context.stack,
     })

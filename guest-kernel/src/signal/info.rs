@@ -6,20 +6,12 @@ use super::numbers::*;
 pub const SI_USER: i32 = 0;
 /// `si_code`: sent by the kernel.
 pub const SI_KERNEL: i32 = 0x80;
-/// `si_code`: sent by sigqueue(3).
-pub const SI_QUEUE: i32 = -1;
 /// `si_code`: a POSIX timer expired.
 pub const SI_TIMER: i32 = -2;
 /// `si_code`: queued SIGIO.
 pub const SI_SIGIO: i32 = -5;
 /// `si_code`: sent by tkill(2) or tgkill(2).
 pub const SI_TKILL: i32 = -6;
-/// `si_code` of SIGCHLD: the child exited.
-pub const CLD_EXITED: i32 = 1;
-/// `si_code` of SIGCHLD: a signal killed the child.
-pub const CLD_KILLED: i32 = 2;
-/// `si_code` of SIGCHLD: a signal killed the child, which dumped core.
-pub const CLD_DUMPED: i32 = 3;
 /// `si_code` of SIGCHLD: the child stopped.
 pub const CLD_STOPPED: i32 = 5;
 /// `si_code` of SIGCHLD: the child continued.
@@ -28,19 +20,6 @@ pub const CLD_CONTINUED: i32 = 6;
 pub const SEGV_MAPERR: i32 = 1;
 /// `si_code` of SIGSEGV: the mapping forbids it.
 pub const SEGV_ACCERR: i32 = 2;
-/// `si_code` of SIGBUS: misaligned.
-pub const BUS_ADRALN: i32 = 1;
-/// `si_code` of SIGBUS: beyond the end of the mapped object.
-pub const BUS_ADRERR: i32 = 2;
-/// `si_code` of SIGFPE: integer division by zero.
-pub const FPE_INTDIV: i32 = 1;
-/// `si_code` of SIGILL: illegal operand.
-pub const ILL_ILLOPN: i32 = 2;
-/// `si_code` of SIGTRAP: breakpoint.
-pub const TRAP_BRKPT: i32 = 1;
-/// `si_code` of SIGTRAP: single step.
-pub const TRAP_TRACE: i32 = 2;
-
 /// Who sent a signal and why: `siginfo_t` in the kernel's own form. Which fields count depends on `signo` and `code`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SigInfo {
@@ -99,16 +78,6 @@ impl SigInfo {
             code: SI_USER,
             pid: task.process.pid,
             uid: task.credentials().uid,
-            ..SigInfo::default()
-        }
-    }
-
-    /// A hardware fault at `addr`.
-    pub fn fault(signo: u32, code: i32, addr: u64) -> SigInfo {
-        SigInfo {
-            signo,
-            code,
-            addr,
             ..SigInfo::default()
         }
     }

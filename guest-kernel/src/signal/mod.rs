@@ -22,18 +22,17 @@ mod stop;
 pub use deliver::{deliver, force, force_fault, sigreturn};
 pub use frame::min_stack_size;
 pub use info::SigInfo;
-pub use numbers::name;
-pub use pending::queued;
-pub use restart::{is_interrupted, restart_with, resume};
+pub use restart::{restart_with, resume};
 pub(crate) use send::group;
 pub use send::{
-    Sent, generate, has_work, interrupts, send_to_group, send_to_process, send_to_task, thread_ends,
+    Sent, generate, has_work, interrupts, is_killed, send_to_group, send_to_process, send_to_task,
+    thread_ends,
 };
 pub use state::{
     ProcessSignals, TaskSignals, arrival_queue, blocked_or_ignored, end_temporary_mask,
     pending_set, set_mask, set_temporary_mask, take_pending,
 };
-pub use stop::{is_orphaned, is_stopped};
+pub use stop::is_orphaned;
 
 /// Throws away pending signals of a process and its threads that its dispositions now ignore.
 pub fn discard_ignored(process: &crate::task::Process, signo: u32) {

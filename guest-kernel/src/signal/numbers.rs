@@ -10,16 +10,10 @@ pub const SIGRTMIN: u32 = 32;
 macro_rules! signals {
     ($($name:ident = $value:literal;)*) => {
         $(#[doc = concat!("Signal ", $value, ".")] pub const $name: u32 = $value;)*
-        /// The name of a standard signal (`SIGHUP`, …); `None` for real-time signals and other numbers.
-        pub const fn name(signo: u32) -> Option<&'static str> {
-            match signo { $($value => Some(stringify!($name)),)* _ => None }
-        }
     };
 }
 
 signals! {
-    SIGHUP = 1;
-    SIGINT = 2;
     SIGQUIT = 3;
     SIGILL = 4;
     SIGTRAP = 5;
@@ -27,13 +21,8 @@ signals! {
     SIGBUS = 7;
     SIGFPE = 8;
     SIGKILL = 9;
-    SIGUSR1 = 10;
     SIGSEGV = 11;
-    SIGUSR2 = 12;
-    SIGPIPE = 13;
     SIGALRM = 14;
-    SIGTERM = 15;
-    SIGSTKFLT = 16;
     SIGCHLD = 17;
     SIGCONT = 18;
     SIGSTOP = 19;
@@ -47,7 +36,6 @@ signals! {
     SIGPROF = 27;
     SIGWINCH = 28;
     SIGIO = 29;
-    SIGPWR = 30;
     SIGSYS = 31;
 }
 

@@ -40,8 +40,10 @@ impl Pending {
         }
         // SIGKILL needs no room; what standard signals need is bounded by itself.
         if info.signo != SIGKILL {
-            if info.signo < SIGRTMIN || (queued() as u64) < limit {
-                self.queue.lock().push_back(info);
+            let mut queue = self.queue.lock();
+            let room = info.signo < SIGRTMIN || (queued() as u64) < limit;
+            if room && queue.try_reserve(1).is_ok() {
+                queue.push_back(info);
                 QUEUED.fetch_add(1, Relaxed);
             } else if info.code != SI_USER {
                 return Err(Errno::EAGAIN);

@@ -76,6 +76,7 @@ pub fn generate(
         return Ok(Sent::Queued);
     }
     if is_ignored(process, thread, signo) {
+        crate::trace::ignored(process, thread.map(|task| &**task), &info);
         return Ok(Sent::Ignored);
     }
     let limit = process.rlimits.lock()[RLIMIT_SIGPENDING][0];
@@ -199,9 +200,14 @@ pub fn interrupts(task: &Task, how: Interruptible) -> bool {
     }
 }
 
+/// Whether SIGKILL is pending for the task.
+pub fn is_killed(task: &Task) -> bool {
+    task.signals.pending.set() & bit(SIGKILL) != 0
+}
+
 /// Whether a signal is pending that ends the task before it is back in user mode.
 fn must_die(task: &Task) -> bool {
-    if task.signals.pending.set() & bit(SIGKILL) != 0 {
+    if is_killed(task) {
         return true;
     }
     if stop::is_stopped(&task.process) {

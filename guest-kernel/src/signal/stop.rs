@@ -45,6 +45,10 @@ pub(super) fn stop(task: &Arc<Task>, signo: u32) {
 /// The current task waits until its process continues, or is killed.
 pub(super) fn park(task: &Arc<Task>) {
     let process = &task.process;
+    let signo = process.stop.lock().stopped_by;
+    if let Some(signo) = signo {
+        crate::trace::stopped(task, signo);
+    }
     let _ = wait_until(
         &[&process.signals.resumed],
         None,

@@ -283,6 +283,9 @@ pub fn truncate(path: u64, len: i64) -> SysResult {
     }
     mount::check_writable(&place)?;
     access::check(&own, &access::current(), access::WRITE)?;
+    if place.inode.is_running() {
+        return Err(Errno::ETXTBSY);
+    }
     set_size(&place.inode, size)
 }
 

@@ -83,8 +83,8 @@ impl Encoder {
 /// Inode number of a directory's parent.
 fn parent_ino(place: &Location) -> Result<u64, Errno> {
     let mounts = mount::list();
-    let covered = mount::rooted_at(&mounts, &place.inode, &place.path);
-    let inode = covered.map_or(&place.inode, |m| &m.point.inode);
+    let covered = mount::rooted_at(&mounts, mounts.len(), &place.inode, &place.path);
+    let inode = covered.map_or(&place.inode, |(_, m)| &m.point.inode);
     let parent = inode.place().map(|(parent, _)| parent);
     Ok(parent.as_ref().unwrap_or(inode).metadata()?.ino)
 }

@@ -131,11 +131,9 @@ pub fn mmap(addr: u64, len: u64, prot: u32, flags: u32, fd: i32, offset: u64) ->
         name: None,
         max_prot,
     })?;
-    if flags & MAP_LOCKED != 0 {
-        if space.lock(addr, len, true, false).is_err() {
-            space.unmap(addr, len)?;
-            return Err(Errno::EAGAIN);
-        }
+    if flags & MAP_LOCKED != 0 && space.lock(addr, len, true, false).is_err() {
+        space.unmap(addr, len)?;
+        return Err(Errno::EAGAIN);
     }
     if flags & MAP_STACK != 0 {
         // Thread stacks are large and hardly used.

@@ -149,7 +149,7 @@ pub fn close_range(first: u32, last: u32, flags: u32) -> SysResult {
     }
     let task = crate::sched::current();
     if flags & CLOSE_RANGE_UNSHARE != 0 {
-        let copy = task.files()?.fork();
+        let copy = task.files()?.fork()?;
         *task.files.lock() = Some(copy);
     }
     let files = task.files()?;

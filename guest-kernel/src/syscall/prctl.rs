@@ -155,7 +155,7 @@ fn machine_check_policy(args: [u64; 4]) -> SysResult {
 /// Names of anonymous mappings are checked, and not kept.
 fn name_mapping(addr: u64, _len: u64, name: u64) -> Result<(), Errno> {
     const MAX_NAME: usize = 80;
-    if addr % vitrine_abi::layout::PAGE_SIZE != 0 {
+    if !addr.is_multiple_of(vitrine_abi::layout::PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
     if name == 0 {

@@ -192,7 +192,7 @@ fn run(
     let path = user::read_path(path)?;
     let file = exec::find(dirfd, &path, flags)?;
     let mut budget = exec::arguments::Budget::of(&sched::current().process);
-    budget.take_string(&file.name)?;
+    budget.take(file.name.len().saturating_add(1))?;
     let argv = exec::arguments::copy_strings(argv, &mut budget)?;
     let envp = exec::arguments::copy_strings(envp, &mut budget)?;
     exec::execute(file, argv, envp, frame)

@@ -387,7 +387,7 @@ pub fn sched_setaffinity(tid: i32, len: u32, mask: u64) -> SysResult {
 
 /// sched_getaffinity(2): the bytes written.
 pub fn sched_getaffinity(tid: i32, len: u32, mask: u64) -> SysResult {
-    if len == 0 || len % 8 != 0 {
+    if len == 0 || !len.is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
     if tid != 0 {

@@ -122,7 +122,7 @@ pub fn rseq(area: u64, len: u32, flags: u32, signature: u32) -> SysResult {
             Errno::EBUSY
         });
     }
-    if len < ORIGINAL_SIZE || area % task::rseq::ALIGN != 0 {
+    if len < ORIGINAL_SIZE || !area.is_multiple_of(task::rseq::ALIGN) {
         return Err(Errno::EINVAL);
     }
     if area
@@ -167,7 +167,7 @@ pub fn unshare(flags: u64) -> SysResult {
         *task.fs.lock() = own;
     }
     if flags & CLONE_FILES != 0 {
-        let own = task.files()?.fork();
+        let own = task.files()?.fork()?;
         *task.files.lock() = Some(own);
     }
     Ok(0)

@@ -59,9 +59,7 @@ impl Request {
             || self.has(CLONE_PIDFD) && self.has(CLONE_THREAD);
         if wrong {
             Err(Errno::EINVAL)
-        } else if self.flags & NAMESPACES != 0 {
-            Err(Errno::EPERM)
-        } else if self.has(CLONE_SETTLS) && self.tls >= USER_END {
+        } else if self.flags & NAMESPACES != 0 || self.has(CLONE_SETTLS) && self.tls >= USER_END {
             Err(Errno::EPERM)
         } else {
             Ok(())
@@ -103,7 +101,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
     let child_files = if request.has(CLONE_FILES) {
         files.clone()
     } else {
-        files.fork()
+        files.fork()?
     };
     let fs = caller.fs.lock().clone();
     let child_fs = if request.has(CLONE_FS) { fs } else { fs.fork() };

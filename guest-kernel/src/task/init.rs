@@ -3,10 +3,10 @@
 use super::{Credentials, Process, Task, exec, hooks, table, uts};
 use crate::{
     Errno,
-    arch::{Thread, TrapFrame},
+    arch::{self, Thread, TrapFrame},
     hostcall, sched,
     sync::{Mutex, WaitQueue},
-    time,
+    time, trace,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
@@ -148,11 +148,17 @@ fn run_workload() {
     else {
         return;
     };
+    let start = arch::tsc();
+    let given = argv.clone();
     let mut frame = TrapFrame::default();
     let run = exec::find(AT_FDCWD, &program, 0)
         .and_then(|file| exec::execute(file, argv, envp, &mut frame));
     match run {
-        Ok(_) => sched::current().thread.set_frame(&frame),
+        Ok(_) => {
+            let task = sched::current();
+            task.thread.set_frame(&frame);
+            trace::first_exec(&task, &frame, &program, &given, start);
+        }
         Err(error) => give_up(&program, error),
     }
 }

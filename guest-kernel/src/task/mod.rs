@@ -15,6 +15,7 @@ pub mod hooks;
 pub mod init;
 pub mod limits;
 pub mod rseq;
+mod running;
 pub mod session;
 pub mod table;
 pub mod usage;
@@ -23,11 +24,12 @@ pub mod wait;
 
 pub use credentials::Credentials;
 pub use exit::exit_group;
+pub use running::Running;
 pub use table::{process, processes, task};
 
 use crate::{
     arch::Thread,
-    fs::{FdTable, FsContext, Location},
+    fs::{FdTable, FsContext},
     mm::space::AddressSpace,
     sched::SchedState,
     signal::{ProcessSignals, TaskSignals},
@@ -143,7 +145,7 @@ pub struct Process {
     /// Resource limits, soft and hard, by RLIMIT number.
     pub rlimits: Mutex<[[u64; 2]; 16]>,
     /// The file that runs.
-    pub executable: Mutex<Option<Location>>,
+    pub executable: Mutex<Option<Running>>,
     /// argv and environment as they were at exec, and where they lie in its memory (start and end address of each).
     pub arguments: Mutex<ExecArguments>,
     /// CLOCK_MONOTONIC at its start.

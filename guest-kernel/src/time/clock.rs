@@ -126,11 +126,6 @@ pub fn realtime_ns() -> u64 {
     monotonic_ns().saturating_add_signed(real_offset())
 }
 
-/// CLOCK_BOOTTIME, nanoseconds.
-pub fn boottime_ns() -> u64 {
-    monotonic_ns().saturating_add_signed(boot_offset())
-}
-
 /// CLOCK_REALTIME − CLOCK_MONOTONIC. Constant: nobody sets the sandbox's clock.
 pub fn real_offset() -> i64 {
     PARAMETERS.get().map_or(0, |p| p.real_offset)

@@ -14,7 +14,7 @@ pub mod posix;
 pub mod timer;
 pub mod value;
 
-pub use clock::{boottime_ns, init, monotonic_ns, ns_to_tsc, realtime_ns};
+pub use clock::{init, monotonic_ns, ns_to_tsc, realtime_ns};
 pub use cpu::TaskTimes;
 
 /// Nanoseconds in a second.

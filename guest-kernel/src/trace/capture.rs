@@ -25,6 +25,10 @@ const MAX_STRINGS: usize = 64;
 const MAX_COUNT: u32 = 1 << 16;
 /// AT_FDCWD.
 const AT_FDCWD: i32 = -100;
+/// `_LINUX_CAPABILITY_VERSION_1`.
+const CAPABILITIES_1: u32 = 0x1998_0330;
+/// Most descriptors of a set, or of a control message, that are described.
+const MAX_DESCRIBED: usize = 64;
 /// PATH_MAX.
 const PATH_MAX: usize = 4096;
 /// Most bytes of a socket address (`struct sockaddr_storage`).
@@ -52,11 +56,17 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
             ArgKind::StrArray => string_array(record, arg, value, MAX_STRINGS),
             ArgKind::EnvArray => string_array(record, arg, value, 0),
             ArgKind::Struct(kind, dir) if dir.is_in() => {
-                structure(record, arg, 0, kind, value, args);
+                structure(record, arg, 0, kind, value, args, task);
             }
             // recvmsg needs nothing from before the call: the kernel only fills in.
+            ArgKind::Structs(StructKind::MMsgHdr, Dir::InOut, count) => {
+                messages(record, arg, 0, value, length(args, count), task);
+            }
             ArgKind::Structs(kind, dir, count) if dir.is_in() => {
                 array(record, arg, 0, kind, value, length(args, count));
+                if kind == StructKind::PollFd && describe {
+                    poll_descriptors(record, arg, value, length(args, count), task);
+                }
             }
             ArgKind::IoVec(count, Dir::In) => {
                 iovec(record, arg, 0, value, length(args, count), u64::MAX);
@@ -73,7 +83,12 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
                     SOCKADDR_MAX,
                 );
             }
-            ArgKind::FdSet(bits) => fd_set(record, arg, 0, value, length(args, bits)),
+            ArgKind::FdSet(bits) => {
+                fd_set(record, arg, 0, value, length(args, bits));
+                if describe {
+                    set_descriptors(record, arg, value, length(args, bits), task);
+                }
+            }
             ArgKind::CpuSet(len, Dir::In) => {
                 bytes(
                     record,
@@ -116,7 +131,10 @@ pub(super) fn after(
             continue;
         }
         match call.kind(args, index) {
-            ArgKind::BufOut(_) => buffer(record, arg, ITEM_OUT, value, ret),
+            // A call may return more than there was room for (MSG_TRUNC).
+            ArgKind::BufOut(room) => {
+                buffer(record, arg, ITEM_OUT, value, ret.min(length(args, room)));
+            }
             ArgKind::StrOut => {
                 let item = record.begin_item(tag::STRING, arg, 0);
                 let flags = ITEM_OUT | append_string(record, value, PATH_MAX);
@@ -125,6 +143,13 @@ pub(super) fn after(
             ArgKind::DirEntries => dir_entries(record, arg, value, ret),
             ArgKind::Struct(kind, dir) if dir.is_out() => {
                 structure_out(record, arg, kind, value, args, ret, task);
+            }
+            ArgKind::Structs(StructKind::MMsgHdr, Dir::Out, _) => {
+                messages(record, arg, ITEM_OUT, value, ret, task);
+            }
+            // What was sent is known; how much of each is told by the heads.
+            ArgKind::Structs(StructKind::MMsgHdr, _, _) => {
+                array(record, arg, ITEM_OUT, StructKind::MMsgHdr, value, ret);
             }
             ArgKind::Structs(kind, dir, count) if dir.is_out() => {
                 let count = if count == BY_RESULT {
@@ -152,6 +177,10 @@ pub(super) fn after(
                 );
             }
             ArgKind::FdSet(bits) => fd_set(record, arg, ITEM_OUT, value, length(args, bits)),
+            ArgKind::PageBytes(len) => {
+                let pages = length(args, len).div_ceil(4096);
+                buffer(record, arg, ITEM_OUT, value, pages);
+            }
             ArgKind::CpuSet(BY_RESULT, _) => {
                 let (tag, flags) = (tag::BYTES, ITEM_OUT);
                 bytes(record, tag, arg, flags, 0, value, ret, SOCKADDR_MAX);
@@ -223,17 +252,9 @@ fn fd_item(
 }
 
 fn path(record: &mut Record, arg: u8, addr: u64) {
-    match user::read_cstr(addr, PATH_MAX) {
-        Ok(path) => record.item(tag::STRING, arg, 0, 0, &path),
-        Err(Errno::ENAMETOOLONG) => {
-            let item = record.begin_item(tag::STRING, arg, 0);
-            if user::read_bytes(addr, record.grow(PATH_MAX)).is_err() {
-                record.shrink(PATH_MAX);
-            }
-            record.end_item(item, ITEM_CUT);
-        }
-        Err(_) => record.item(tag::STRING, arg, ITEM_FAULT, 0, &[]),
-    }
+    let item = record.begin_item(tag::STRING, arg, 0);
+    let flags = append_string_of(record, addr, PATH_MAX, PATH_MAX);
+    record.end_item(item, flags);
 }
 
 /// The captured path at `addr`, for the handler: see [`super::captured_path`].
@@ -277,11 +298,13 @@ fn string(record: &mut Record, arg: u8, addr: u64) {
 
 /// Appends a string to the item that was begun; its flags.
 fn append_string(record: &mut Record, addr: u64, limit: usize) -> u8 {
-    match user::read_cstr(addr, limit.saturating_add(1)) {
-        Ok(string) => {
-            record.extend(&string);
-            0
-        }
+    append_string_of(record, addr, limit.saturating_add(1), limit)
+}
+
+/// Appends a string that has its NUL within `max` bytes, or `limit` bytes of a longer one; the item's flags.
+fn append_string_of(record: &mut Record, addr: u64, max: usize, limit: usize) -> u8 {
+    match record.fill(|bytes| user::append_cstr(addr, max, bytes)) {
+        Ok(()) => 0,
         Err(Errno::ENAMETOOLONG) => {
             if user::read_bytes(addr, record.grow(limit)).is_err() {
                 record.shrink(limit);
@@ -372,17 +395,28 @@ fn structure(
     kind: StructKind,
     addr: u64,
     args: &[u64; 6],
+    task: &Task,
 ) {
     let size = kind.size() as u64;
     let size = match kind {
         // The caller says how long its structure is.
         StructKind::CloneArgs => size.min(args[1]),
         StructKind::OpenHow => size.min(args[3]),
+        StructKind::SchedAttr => match user::read::<u32>(addr) {
+            // The first form of it had no size.
+            Ok(0) => 48,
+            Ok(told) => size.min(u64::from(told)),
+            Err(_) => size,
+        },
+        // The first version has room for 32 capabilities, later ones for 64.
+        StructKind::CapData if matches!(user::read::<u32>(args[0]), Ok(CAPABILITIES_1)) => 12,
         _ => size,
     };
     bytes(record, tag::STRUCT, arg, flags, 0, addr, size, size);
     match kind {
-        StructKind::MsgHdr => message(record, arg, 0, addr, u64::MAX),
+        StructKind::MsgHdr if flags & ITEM_OUT == 0 => {
+            message(record, arg, 0, addr, u64::MAX, task);
+        }
         StructKind::SigSetArg => {
             if let Ok([set, size]) = user::read::<[u64; 2]>(addr)
                 && set != 0
@@ -403,9 +437,9 @@ fn structure_out(
     ret: u64,
     task: &Task,
 ) {
-    structure(record, arg, ITEM_OUT, kind_without_parts(kind), addr, args);
+    structure(record, arg, ITEM_OUT, kind, addr, args, task);
     match kind {
-        StructKind::MsgHdr => message(record, arg, ITEM_OUT, addr, ret),
+        StructKind::MsgHdr => message(record, arg, ITEM_OUT, addr, ret, task),
         StructKind::FdPair if LIMITS.descriptors.load(Ordering::Relaxed) => {
             if let Ok(pair) = user::read::<[i32; 2]>(addr) {
                 for (index, fd) in pair.into_iter().enumerate() {
@@ -414,14 +448,6 @@ fn structure_out(
             }
         }
         _ => {}
-    }
-}
-
-/// A kind of the same size whose parts aren't followed.
-fn kind_without_parts(kind: StructKind) -> StructKind {
-    match kind {
-        StructKind::MsgHdr => StructKind::SchedAttr,
-        kind => kind,
     }
 }
 
@@ -481,7 +507,7 @@ fn iovec(record: &mut Record, arg: u8, flags: u8, addr: u64, count: u64, len: u6
 }
 
 /// The parts of a `struct msghdr`: name, pieces, ancillary data.
-fn message(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64) {
+fn message(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64, task: &Task) {
     let Ok([name, name_len, iov, count, control, control_len, _]) = user::read::<[u64; 7]>(addr)
     else {
         return;
@@ -494,17 +520,99 @@ fn message(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64) {
         iovec(record, arg, flags, iov, count, len);
     }
     if control != 0 {
-        let tag = tag::CONTROL;
+        ancillary(record, arg, flags, control, control_len, task);
+    }
+}
+
+/// Control messages, and the descriptors that they pass.
+fn ancillary(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64, task: &Task) {
+    const HEADER: usize = 16;
+    const SOL_SOCKET_RIGHTS: [u32; 2] = [1, 1];
+    let mut copy = [0; CONTROL_MAX as usize];
+    let taken = len.min(CONTROL_MAX) as usize;
+    let Some(place) = copy.get_mut(..taken) else {
+        return;
+    };
+    if user::read_bytes(addr, place).is_err() {
+        return record.item(tag::CONTROL, arg, flags | ITEM_FAULT, 0, &[]);
+    }
+    let cut = if len > CONTROL_MAX { ITEM_CUT } else { 0 };
+    record.item(tag::CONTROL, arg, flags | cut, 0, place);
+    if !LIMITS.descriptors.load(Ordering::Relaxed) {
+        return;
+    }
+    let mut rest: &[u8] = place;
+    while let Ok((len, after)) = u64::read_from_prefix(rest) {
+        let len = len as usize;
+        let Some(body) = rest.get(HEADER..len) else {
+            return;
+        };
+        if matches!(
+            <[u32; 2]>::read_from_prefix(after),
+            Ok((SOL_SOCKET_RIGHTS, _))
+        ) {
+            for (index, fd) in body.chunks_exact(4).take(MAX_DESCRIBED).enumerate() {
+                let fd = fd
+                    .first_chunk()
+                    .map_or(-1, |bytes| i32::from_le_bytes(*bytes));
+                descriptor(record, arg, flags, index as u8, fd as u64, task);
+            }
+        }
+        rest = rest.get(len.next_multiple_of(8)..).unwrap_or_default();
+    }
+}
+
+/// Several messages: the head of each (its number is the item's `index`), then its parts.
+fn messages(record: &mut Record, arg: u8, flags: u8, addr: u64, count: u64, task: &Task) {
+    const LEN: u64 = 56;
+    let size = StructKind::MMsgHdr.size() as u64;
+    let shown = count.min(MAX_ELEMENTS);
+    for index in 0..shown {
+        let at = addr.wrapping_add(index * size);
+        let cut = if shown < count { ITEM_CUT } else { 0 };
         bytes(
             record,
-            tag,
+            tag::STRUCT,
             arg,
-            flags,
-            0,
-            control,
-            control_len,
-            CONTROL_MAX,
+            flags | cut,
+            index as u8,
+            at,
+            size,
+            size,
         );
+        let len = match flags & ITEM_OUT {
+            0 => u64::MAX,
+            _ => user::read::<u32>(at.wrapping_add(LEN)).map_or(0, u64::from),
+        };
+        message(record, arg, flags, at, len, task);
+    }
+}
+
+/// What the descriptors of a poll refer to.
+fn poll_descriptors(record: &mut Record, arg: u8, addr: u64, count: u64, task: &Task) {
+    for index in 0..count.min(MAX_ELEMENTS) {
+        if let Ok(fd) = user::read::<i32>(addr.wrapping_add(index * 8)) {
+            // AT_FDCWD is no descriptor here.
+            descriptor(record, arg, 0, index as u8, fd.max(-1) as u64, task);
+        }
+    }
+}
+
+/// What the descriptors in an `fd_set` refer to.
+fn set_descriptors(record: &mut Record, arg: u8, addr: u64, bits: u64, task: &Task) {
+    let mut described = 0;
+    for index in 0..bits.min(1024).div_ceil(64) {
+        let Ok(mut word) = user::read::<u64>(addr.wrapping_add(index * 8)) else {
+            return;
+        };
+        while word != 0 && described < MAX_DESCRIBED {
+            let fd = index * 64 + u64::from(word.trailing_zeros());
+            word &= word - 1;
+            if fd < bits {
+                descriptor(record, arg, 0, described as u8, fd, task);
+                described += 1;
+            }
+        }
     }
 }
 

@@ -1,17 +1,20 @@
 //! Records that are not about calls: clocks, fork, exec, exit, signals, names. Each costs one load while nothing is traced.
 
-use super::{capture::until_nul, events_on, filter, gate, ring};
+use super::{capture::until_nul, events_on, filter, gate, ring, values::Ended};
 use crate::{
     arch,
+    arch::TrapFrame,
+    mm::user,
     signal::SigInfo,
-    task::{ExecArguments, Task},
+    task::{ExecArguments, Process, Task, usage},
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vitrine_abi::event::{
     ClockBody, ExecBody, ExitBody, ForkBody, ITEM_CUT, MAX_RECORD, Record, RecordHeader,
-    SignalBody, UnimplementedBody, field, kind, tag,
+    SignalBody, StopBody, UnimplementedBody, field, kind, tag,
 };
+use vitrine_abi::nr;
 use zerocopy::IntoBytes;
 
 static TSC_KHZ: AtomicU64 = AtomicU64::new(0);
@@ -73,13 +76,33 @@ pub fn process_forked(parent: &Task, child: &Task, clone_flags: u64) {
     put(kind::FORK, parent, body.as_bytes(), |_| ());
 }
 
-/// The current process runs another program. To be called when exec can no longer fail, with what it really got. `dev` and `ino` are
-/// the executable's.
-pub fn exec(task: &Task, path: &[u8], arguments: &ExecArguments, cwd: &[u8], dev: u64, ino: u64) {
+/// What a process runs after an execve.
+pub struct Program<'a> {
+    /// Path of the executable.
+    pub path: &'a [u8],
+    /// What it was given, really.
+    pub arguments: &'a ExecArguments,
+    /// Working directory.
+    pub cwd: &'a [u8],
+    /// `st_dev` of the executable.
+    pub dev: u64,
+    /// `st_ino` of the executable.
+    pub ino: u64,
+}
+
+/// The process runs another program, in `task`; `caller` called execve, and ends if it is another. To be called when exec can no longer fail.
+pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
     if !events_on() {
         return;
     }
-    gate::emit_enter(task);
+    gate::emit_enter(caller);
+    let Program {
+        path,
+        arguments,
+        cwd,
+        dev,
+        ino,
+    } = *program;
     let credentials = task.credentials();
     let body = ExecBody {
         uids: [credentials.uid, credentials.euid, credentials.suid],
@@ -96,6 +119,50 @@ pub fn exec(task: &Task, path: &[u8], arguments: &ExecArguments, cwd: &[u8], dev
         record.item(tag::STRING, field::COMM, 0, 0, until_nul(&comm));
         strings(record, field::ARGV, &arguments.argv, MAX_RECORD / 2);
         strings(record, field::ENVP, &arguments.envp, MAX_RECORD);
+        if caller.tid != task.tid {
+            let old_tid = caller.tid as u64;
+            record.item(tag::COUNT, field::OLD_TID, 0, 0, old_tid.as_bytes());
+        }
+    });
+    if caller.tid != task.tid {
+        gate::succeed(caller, task);
+    }
+}
+
+/// The kernel itself has started the first program, as `path` with `argv`; its registers are `frame`, and it began at time-stamp `start`. The
+/// log has an execve for it as it has for any other.
+pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>], start: u64) {
+    const AT_EXECFN: u64 = 31;
+    /// Words on a new program's stack that are looked at.
+    const MAX_WORDS: u64 = 1 << 20;
+    if super::armed(nr::EXECVE as u64) == 0 {
+        return;
+    }
+    let word = |index: u64| user::read::<u64>(frame.rsp.wrapping_add(index * 8));
+    let Ok(argc) = word(0) else { return };
+    let environment = argc.saturating_add(2).min(MAX_WORDS);
+    let end = (environment..MAX_WORDS).find(|index| matches!(word(*index), Ok(0) | Err(_)));
+    // The auxiliary vector is pairs up to one of type 0.
+    let mut at = end.unwrap_or(MAX_WORDS) + 1;
+    let name = loop {
+        match word(at) {
+            Ok(AT_EXECFN) => break word(at + 1).unwrap_or(0),
+            Ok(1..) if at < MAX_WORDS => at += 2,
+            _ => break 0,
+        }
+    };
+    let at_argv = frame.rsp.wrapping_add(8);
+    let at_envp = frame.rsp.wrapping_add(environment * 8);
+    let args = [name, at_argv, at_envp, 0, 0, 0];
+    let envc = end.unwrap_or(environment).saturating_sub(environment) as u32;
+    let ticks = arch::tsc().wrapping_sub(start);
+    if !filter::wants_done(task, nr::EXECVE as u64, args, Ended { ret: 0, ticks }) {
+        return;
+    }
+    gate::first_exec(task, nr::EXECVE as u64, args, start, |record| {
+        record.item(tag::STRING, 0, 0, 0, path);
+        strings(record, 1, argv, MAX_RECORD / 2);
+        record.item(tag::STRINGS, 2, ITEM_CUT, 0, &envc.to_le_bytes());
     });
 }
 
@@ -122,17 +189,24 @@ pub fn exited(task: &Task, status: u32, process_ended: bool) {
     if !events_on() {
         return;
     }
-    let max_rss = task
-        .space
-        .lock()
-        .as_ref()
-        .map_or(0, |space| space.stats().peak_resident);
+    let used = if process_ended {
+        usage::of_process(&task.process)
+    } else {
+        usage::of_task(task)
+    };
+    let replaced = task.is_leader()
+        && task.dying.load(Ordering::Relaxed)
+        && task.process.stop.lock().group_exit.is_none();
     let body = ExitBody {
         status: status as i32,
-        process_ended: process_ended as u32,
-        user_ns: task.sched.run_ns.load(Ordering::Relaxed),
-        system_ns: 0,
-        max_rss,
+        process_ended: match (process_ended, replaced) {
+            (true, _) => 1,
+            (false, true) => 2,
+            (false, false) => 0,
+        },
+        user_ns: used.user_ns,
+        system_ns: used.system_ns,
+        max_rss: used.peak_resident,
     };
     put(kind::EXIT, task, body.as_bytes(), |_| ());
 }
@@ -151,10 +225,38 @@ pub fn signal(task: &Task, info: &SigInfo) {
         status: info.status,
         addr: info.addr,
         value: info.value,
-        utime: 0,
-        stime: 0,
+        utime: info.utime,
+        stime: info.stime,
     };
     put(kind::SIGNAL, task, body.as_bytes(), |_| ());
+}
+
+/// A signal was thrown away because the process, or its thread if one is given, ignores it.
+pub fn ignored(process: &Process, thread: Option<&Task>, info: &SigInfo) {
+    if !events_on() {
+        return;
+    }
+    match thread {
+        Some(task) => gate::keep_ignored(task, info),
+        None => {
+            let first = process.threads.lock().first().cloned();
+            if let Some(task) = first {
+                gate::keep_ignored(&task, info);
+            }
+        }
+    }
+}
+
+/// `task` stands still with its process, which this signal stopped.
+pub fn stopped(task: &Task, signo: u32) {
+    if !events_on() {
+        return;
+    }
+    let body = StopBody {
+        signo: signo as i32,
+        reserved: 0,
+    };
+    put(kind::STOP, task, body.as_bytes(), |_| ());
 }
 
 /// `task` has another name now (prctl, /proc/self/comm).

@@ -3,13 +3,20 @@
 //! A filter is replaced as a whole ([`install`]), between calls: a call that has begun goes on with the one that it began with. The
 //! entry code sees it as one byte a call number ([`super::ARMED`]). Format, check and interpreter are `vitrine_abi::filter`.
 
-use super::{ARMED, EVENTS, LIMITS, watch};
+use super::{
+    ARMED, EVENTS, LIMITS,
+    values::{Ended, Needs, Values},
+    watch,
+};
 use crate::{random, sync::Mutex, task::Task};
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicU64, Ordering};
-use vitrine_abi::filter::{
-    ALWAYS, CALLS, CallEntry, FILTER_DESCRIPTORS, FILTER_EVENTS, Filter, Invalid, NO_PROGRAM,
-    RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, WATCH_RECORD, WATCH_RULES,
+use vitrine_abi::{
+    filter::{
+        ALWAYS, CALLS, CallEntry, FILTER_DESCRIPTORS, FILTER_EVENTS, Filter, Invalid, NO_PROGRAM,
+        PHASE_EXIT, RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, WATCH_RECORD, WATCH_RULES,
+    },
+    syscall,
 };
 
 /// A filter and what it has counted.
@@ -41,6 +48,22 @@ pub(super) fn with_current<R>(f: impl FnOnce(&Active) -> R) -> Option<R> {
     FILTER.lock().as_deref().map(f)
 }
 
+/// Whether a call that has been done, of which no rule knows, is to be recorded.
+pub(super) fn wants_done(task: &Task, nr: u64, args: [u64; 6], ended: Ended) -> bool {
+    let Some(active) = current() else {
+        return true;
+    };
+    let entry = active.call(nr);
+    let mut values = Values::new(task, syscall::get(nr), nr, args);
+    if entry.watch & WATCH_RECORD == 0 || !active.filter.run(entry.entry, &mut values) {
+        return false;
+    }
+    values.ended = Some(ended);
+    let wanted = active.filter.run(entry.exit, &mut values);
+    task.trace.scratch.clear();
+    wanted
+}
+
 /// Puts the filter in `blob` in force, or says what is wrong with it; then the one before stays.
 pub(super) fn install(blob: &[u8]) -> Result<(), Invalid> {
     install_filter(Filter::decode(blob)?)
@@ -56,7 +79,7 @@ fn install_filter(filter: Filter) -> Result<(), Invalid> {
     counts.extend(filter.rules.iter().map(|rule| {
         let kept = old.as_ref().and_then(|old| old.take_count(rule.id));
         kept.unwrap_or_else(|| Count {
-            draws: AtomicU64::new(random::next_u64()),
+            draws: AtomicU64::new(seed()),
             ..Count::default()
         })
     }));
@@ -73,6 +96,12 @@ fn install_filter(filter: Filter) -> Result<(), Invalid> {
     LIMITS.string.store(header.string_limit, Ordering::Relaxed);
     LIMITS.buffer.store(header.buffer_limit, Ordering::Relaxed);
     Ok(())
+}
+
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    random::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 /// What the entry code is to know of call `nr`.
@@ -110,6 +139,24 @@ impl Active {
             return &[];
         }
         self.filter.rule_lists.get(start..end).unwrap_or_default()
+    }
+
+    /// What the programs that follow a call read of its arguments.
+    pub fn needs_after(&self, call: &CallEntry) -> Needs {
+        let rules = self
+            .rules_of(call)
+            .iter()
+            .filter_map(|&number| self.filter.rules.get(number as usize))
+            .filter(|rule| rule.phase == PHASE_EXIT)
+            .map(|rule| rule.program);
+        let mut needs = Needs::default();
+        for program in rules.chain([call.exit]) {
+            if let Some(program) = self.filter.programs.get(program as usize) {
+                needs.strings |= program.strings;
+                needs.descriptors |= program.descriptors;
+            }
+        }
+        needs
     }
 
     /// Counts a match of rule `number` by `task`, and says whether the rule applies to it.

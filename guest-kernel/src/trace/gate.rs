@@ -19,12 +19,13 @@ use crate::{
     Errno, SysResult,
     arch::{self, TrapFrame},
     sched,
+    signal::{self, SigInfo},
     sync::Mutex,
     syscall,
     task::Task,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vitrine_abi::{
     event::{Record, RecordHeader, SyscallBody, kind},
     filter::{NO_PROGRAM, WATCH_RECORD},
@@ -35,12 +36,18 @@ use zerocopy::IntoBytes;
 
 /// A task's memory for records is kept between calls up to this many bytes.
 const KEEP: usize = 8 << 10;
+/// Most ignored signals that are kept to be told.
+const MAX_IGNORED: usize = 32;
 
 /// The watched call that a task is in.
 #[derive(Default)]
 pub struct TaskTrace {
     call: Mutex<InFlight>,
     pub(super) scratch: Scratch,
+    /// Signals that were thrown away because the task ignores them: told when its call is done.
+    ignored: Mutex<Vec<SigInfo>>,
+    /// Whether there are any.
+    has_ignored: AtomicBool,
 }
 
 #[derive(Default)]
@@ -101,12 +108,15 @@ fn consult(frame: &mut TrapFrame) -> SysResult {
     let follow = rules::follow_ups(&active, &entry, &outcome);
     let recorded = wanted || outcome.logged || follow.may_log;
     let held = !outcome.logged && (!wanted || entry.exit != NO_PROGRAM);
+    if follow.any || entry.exit != NO_PROGRAM {
+        values.learn(active.needs_after(&entry));
+    }
     let (args, shown) = (values.args, values.shown());
     let changed = args != given;
     let quiet = !recorded && outcome.instead.is_none() && !follow.any;
-    drop(values);
+    let known = values.known();
     if quiet && !changed {
-        drop((outcome, active, task));
+        drop((outcome, known, active, task));
         return syscall::dispatch(frame);
     }
 
@@ -120,6 +130,7 @@ fn consult(frame: &mut TrapFrame) -> SysResult {
             active,
             wanted,
             outcome,
+            known,
         }),
     };
     drop(task);
@@ -158,15 +169,14 @@ fn run_unrecorded(frame: &mut TrapFrame, plan: Plan) -> SysResult {
     });
     let result = run(frame);
     let task = sched::current();
-    let (given, kept) = {
+    let kept = {
         let mut slot = task.trace.call.lock();
-        (slot.given.take(), slot.kept.take())
+        slot.given = None;
+        slot.kept.take()
     };
     let result = match kept {
         Some(mut kept) => {
-            let call = table::get(frame.orig_rax);
-            let mut values = Values::new(&task, call, frame.orig_rax, shown);
-            values.given = given.unwrap_or(shown);
+            let mut values = Values::after(&task, frame.orig_rax, shown, &mut kept.known);
             follow(&mut kept, &mut values, result, start, arch::tsc())
         }
         None => result,
@@ -219,6 +229,7 @@ fn follow(
 /// Runs the call that `frame` made, with a record of it.
 fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
     let task = sched::current();
+    tell_ignored(&task);
     let start = plan.as_ref().map_or_else(arch::tsc, |plan| plan.start);
     let args = frame.args();
     let nr = frame.orig_rax;
@@ -280,12 +291,18 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
 
     let result = run(frame);
 
-    finish(call, result)
+    let task = sched::current();
+    if signal::is_killed(&task) {
+        // As on Linux, a call that SIGKILL ends has no result.
+        emit_enter(&task);
+        forget(&task);
+        return result;
+    }
+    finish(&task, call, result)
 }
 
 /// The recorded call of the current task has ended: completes its record. The result as rules leave it.
-fn finish(call: Option<&'static Syscall>, result: SysResult) -> SysResult {
-    let task = sched::current();
+fn finish(task: &Arc<Task>, call: Option<&'static Syscall>, result: SysResult) -> SysResult {
     let (mut record, mut slot) = {
         let mut slot = task.trace.call.lock();
         if slot.active {
@@ -299,33 +316,23 @@ fn finish(call: Option<&'static Syscall>, result: SysResult) -> SysResult {
             body: slot.body,
             args: slot.args,
             captured: slot.captured,
-            given: slot.given.take(),
             kept: slot.kept.take(),
         };
+        slot.given = None;
         (record, state)
     };
     let end = arch::tsc();
     if let Some(call) = call {
-        capture::after(&mut record, call, &slot.args, &result, &task);
+        capture::after(&mut record, call, &slot.args, &result, task);
     }
     let mut result = result;
     let mut wanted = true;
     if let Some(mut kept) = slot.kept.take() {
         kept.outcome.hits = Default::default();
-        let mut values = Values::new(&task, call, slot.body.nr, slot.body.args);
-        values.given = slot.given.unwrap_or(slot.body.args);
+        let mut values = Values::after(task, slot.body.nr, slot.body.args, &mut kept.known);
         result = follow(&mut kept, &mut values, result, slot.start, end);
         kept.outcome.hits.write(&mut record, &kept.active);
         wanted = kept.is_wanted(&mut values);
-        if kept.outcome.killed {
-            // It has no end; that it was there stands in the ring already, or is told now.
-            wanted &= !slot.entered;
-            slot.entered = false;
-            if wanted {
-                put_enter(&task, &mut record, slot.start);
-                wanted = false;
-            }
-        }
     }
     if wanted {
         let body = SyscallBody {
@@ -336,10 +343,10 @@ fn finish(call: Option<&'static Syscall>, result: SysResult) -> SysResult {
         record.set_body(body.as_bytes());
         if slot.entered {
             record.remove_items_before(size_of::<SyscallBody>(), slot.captured);
-            let header = emit::header(kind::SYSCALL_EXIT, &task);
+            let header = emit::header(kind::SYSCALL_EXIT, task);
             record.set_header(&RecordHeader { tsc: end, ..header });
         } else {
-            let header = emit::header(kind::SYSCALL, &task);
+            let header = emit::header(kind::SYSCALL, task);
             record.set_header(&RecordHeader {
                 tsc: slot.start,
                 ..header
@@ -350,6 +357,7 @@ fn finish(call: Option<&'static Syscall>, result: SysResult) -> SysResult {
     task.trace.scratch.clear();
     record.trim(KEEP);
     task.trace.call.lock().record = record;
+    tell_ignored(task);
     result
 }
 
@@ -360,7 +368,6 @@ struct Ending {
     body: SyscallBody,
     args: [u64; 6],
     captured: usize,
-    given: Option<[u64; 6]>,
     kept: Option<Box<Kept>>,
 }
 
@@ -405,10 +412,11 @@ pub(super) fn forget(task: &Task) {
         slot.given = None;
         (slot.kept.take(), held, slot.body)
     };
-    if let Some(kept) = kept
+    if let Some(mut kept) = kept
         && held
     {
-        let mut values = Values::new(task, table::get(body.nr), body.nr, body.args);
+        let mut known = core::mem::take(&mut kept.known);
+        let mut values = Values::after(task, body.nr, body.args, &mut known);
         if kept.is_wanted(&mut values) {
             let mut slot = task.trace.call.lock();
             let start = slot.start;
@@ -422,6 +430,91 @@ pub fn own_arguments(frame: &mut TrapFrame) {
     let given = sched::with_current(|task| task.trace.call.lock().given);
     if let Some(given) = given {
         frame.set_args(given);
+    }
+}
+
+/// `from`, which is in a traced execve, ends, and `to` runs the new program: the call's end belongs to that one.
+pub(super) fn succeed(from: &Task, to: &Task) {
+    let (kept, mut entered, start, body, mut record) = {
+        let mut slot = from.trace.call.lock();
+        if !slot.active {
+            return;
+        }
+        slot.active = false;
+        slot.given = None;
+        IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
+        let record = core::mem::take(&mut slot.record);
+        let entered = if slot.held { None } else { Some(slot.entered) };
+        (slot.kept.take(), entered, slot.start, slot.body, record)
+    };
+    let end = arch::tsc();
+    let ticks = end.wrapping_sub(start);
+    if let Some(mut kept) = kept
+        && entered.is_none()
+    {
+        let mut known = core::mem::take(&mut kept.known);
+        let mut values = Values::after(from, body.nr, body.args, &mut known);
+        values.ended = Some(Ended { ret: 0, ticks });
+        entered = kept.is_wanted(&mut values).then_some(false);
+    }
+    match entered {
+        None => return,
+        Some(false) => put_enter(from, &mut record, start),
+        Some(true) => {}
+    }
+    let body = SyscallBody {
+        ret: 0,
+        duration: ticks,
+        ..body
+    };
+    record.start(body.as_bytes());
+    let header = emit::header(kind::SYSCALL_EXIT, to);
+    record.set_header(&RecordHeader { tsc: end, ..header });
+    ring::put(&mut record);
+}
+
+/// The record of the execve that nobody called: the kernel itself runs the first program. `args` are addresses in its new memory.
+pub(super) fn first_exec(
+    task: &Task,
+    nr: u64,
+    args: [u64; 6],
+    start: u64,
+    items: impl FnOnce(&mut Record),
+) {
+    let body = SyscallBody {
+        nr,
+        args,
+        ret: 0,
+        duration: arch::tsc().wrapping_sub(start),
+    };
+    let mut record = Record::new();
+    record.start(body.as_bytes());
+    items(&mut record);
+    let header = emit::header(kind::SYSCALL, task);
+    record.set_header(&RecordHeader {
+        tsc: start,
+        ..header
+    });
+    ring::put(&mut record);
+}
+
+/// Keeps a signal that `task` ignores, to be told when the call that it is in is done, or before its next one.
+pub(super) fn keep_ignored(task: &Task, info: &SigInfo) {
+    let mut ignored = task.trace.ignored.lock();
+    if ignored.len() < MAX_IGNORED {
+        ignored.push(*info);
+        task.trace.has_ignored.store(true, Ordering::Relaxed);
+    }
+}
+
+fn tell_ignored(task: &Task) {
+    if !task.trace.has_ignored.load(Ordering::Relaxed) {
+        return;
+    }
+    task.trace.has_ignored.store(false, Ordering::Relaxed);
+    let ignored = core::mem::take(&mut *task.trace.ignored.lock());
+    for info in &ignored {
+        emit::signal(task, info);
     }
 }
 

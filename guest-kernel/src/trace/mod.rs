@@ -20,7 +20,10 @@ mod rules;
 mod scratch;
 mod values;
 
-pub use emit::{comm_changed, exec, exited, process_forked, signal, unimplemented};
+pub use emit::{
+    Program, comm_changed, exec, exited, first_exec, ignored, process_forked, signal, stopped,
+    unimplemented,
+};
 pub use gate::{TaskTrace, captured_path, on_block, own_arguments, watched_dispatch};
 pub use mailbox::take_request;
 pub use scratch::scratch;
@@ -100,12 +103,4 @@ pub fn init(boot: &BootInfo) {
     if boot.filter.len != 0 {
         mailbox::boot_filter(boot);
     }
-}
-
-/// The clocks were set (clock_settime), or the time-stamp counter's frequency has become known: later records mean other times.
-pub fn clocks_changed(tsc_khz: Option<u64>) {
-    if let Some(tsc_khz) = tsc_khz {
-        emit::set_frequency(tsc_khz);
-    }
-    emit::clock();
 }

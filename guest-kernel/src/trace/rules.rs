@@ -1,6 +1,9 @@
 //! What rules do to a call: before it, after it, and what the record says of that.
 
-use super::{filter::Active, values::Values};
+use super::{
+    filter::Active,
+    values::{Known, Values},
+};
 use crate::{
     Errno, SysResult,
     mm::user,
@@ -28,8 +31,6 @@ const SIGKILL: u32 = 9;
 pub(super) struct Outcome {
     /// It doesn't run: this is its result.
     pub instead: Option<SysResult>,
-    /// The process is being killed: the call has no end.
-    pub killed: bool,
     /// A rule wants it recorded, whatever the filter says.
     pub logged: bool,
     /// Items for the record: what was done before the call.
@@ -320,7 +321,6 @@ fn act_anywhere(
                 ..SigInfo::default()
             };
             signal::send_to_process(&values.task.process, info);
-            outcome.killed = true;
             return true;
         }
         action::STOP => {
@@ -415,6 +415,8 @@ pub(super) struct Kept {
     pub wanted: bool,
     /// What its rules did.
     pub outcome: Outcome,
+    /// What was learnt of its arguments.
+    pub known: Known,
 }
 
 impl Kept {

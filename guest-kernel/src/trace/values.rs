@@ -8,8 +8,9 @@ use crate::{Errno, arch, fs::File, mm::user, sched, task::Task, time};
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use vitrine_abi::{
+    event::ARG_RESULT,
     filter::{Source, field},
-    syscall::{ArgKind, Syscall},
+    syscall::{self as table, ArgKind, Syscall},
 };
 
 /// PATH_MAX.
@@ -18,8 +19,6 @@ const PATH_MAX: usize = 4096;
 const UNREADABLE: u64 = 8;
 /// AT_FDCWD.
 const AT_FDCWD: i32 = -100;
-/// In place of an argument's number: the result.
-const RESULT: u8 = 6;
 
 /// How a call ended.
 #[derive(Clone, Copy)]
@@ -40,9 +39,23 @@ pub(super) struct Values<'a> {
     /// As the program gave them.
     pub given: [u64; 6],
     pub ended: Option<Ended>,
-    /// Captured strings; the inner `None`: absent.
-    strings: [Option<Option<Vec<u8>>>; 6],
+    known: Known,
     text: Vec<u8>,
+}
+
+/// What was learnt of a call's arguments; the inner `None`: absent.
+#[derive(Default)]
+pub(super) struct Known {
+    strings: [Option<Option<Vec<u8>>>; 6],
+    /// Kind, and path or text, of what descriptors refer to.
+    descriptors: [Option<Option<(&'static str, Vec<u8>)>>; 6],
+}
+
+/// Arguments that programs read, by bits.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Needs {
+    pub strings: u8,
+    pub descriptors: u8,
 }
 
 impl<'a> Values<'a> {
@@ -59,25 +72,51 @@ impl<'a> Values<'a> {
             args,
             given: args,
             ended: None,
-            strings: [const { None }; 6],
+            known: Known::default(),
             text: Vec::new(),
+        }
+    }
+
+    /// For a call that has run: with what was learnt before it.
+    pub fn after(task: &'a Task, nr: u64, args: [u64; 6], known: &mut Known) -> Values<'a> {
+        Values {
+            known: core::mem::take(known),
+            ..Values::new(task, table::get(nr), nr, args)
+        }
+    }
+
+    /// What was learnt.
+    pub fn known(self) -> Known {
+        self.known
+    }
+
+    /// Looks at what will be asked for when the call has run.
+    pub fn learn(&mut self, needs: Needs) {
+        for arg in 0..6 {
+            if needs.strings & 1 << arg != 0 {
+                self.argument(arg);
+            }
+            if needs.descriptors & 1 << arg != 0 {
+                self.descriptor(arg);
+            }
         }
     }
 
     /// The string that argument `arg` is, captured now if it wasn't yet.
     pub fn argument(&mut self, arg: usize) -> Option<&[u8]> {
-        if self.strings.get(arg)?.is_none() {
+        if self.known.strings.get(arg)?.is_none() {
             let string = self.capture(arg);
-            *self.strings.get_mut(arg)? = Some(string);
+            *self.known.strings.get_mut(arg)? = Some(string);
         }
-        self.strings.get(arg)?.as_ref()?.as_deref()
+        self.known.strings.get(arg)?.as_ref()?.as_deref()
     }
 
     /// Argument `arg` is this number from now on.
     pub fn set(&mut self, arg: usize, value: u64) {
-        if let (Some(place), Some(string)) = (self.args.get_mut(arg), self.strings.get_mut(arg)) {
+        if let Some(place) = self.args.get_mut(arg) {
             *place = value;
-            *string = None;
+            self.known.strings[arg] = None;
+            self.known.descriptors[arg] = None;
         }
     }
 
@@ -87,7 +126,7 @@ impl<'a> Values<'a> {
             return;
         };
         self.set(arg, addr);
-        if let Some(string) = self.strings.get_mut(arg) {
+        if let Some(string) = self.known.strings.get_mut(arg) {
             *string = Some(Some(data.to_vec()));
         }
     }
@@ -105,7 +144,7 @@ impl<'a> Values<'a> {
 
     /// Whether what argument `arg` points to is a copy.
     pub fn is_stand_in(&self, arg: usize) -> bool {
-        self.args[arg] != self.given[arg] && self.strings[arg].is_some()
+        self.args[arg] != self.given[arg] && self.known.strings[arg].is_some()
     }
 
     fn capture(&mut self, arg: usize) -> Option<Vec<u8>> {
@@ -161,30 +200,24 @@ impl<'a> Values<'a> {
         self.task.trace.scratch.put(arg, data).unwrap_or(UNREADABLE)
     }
 
-    /// Describes the descriptor in argument `arg` into `text`: path, or kind.
-    fn descriptor(&mut self, arg: u8, kind: bool) -> Option<()> {
-        let value = match self.args.get(arg as usize) {
-            Some(value) => *value as i32,
-            None if arg == RESULT => i32::try_from(self.ended?.ret).ok()?,
-            None => return None,
-        };
-        self.text.clear();
-        if value == AT_FDCWD {
-            if kind {
-                self.text.extend_from_slice(b"dir");
-            } else {
-                self.working_directory();
-            }
-            return Some(());
+    /// Kind, and path or text, of what the descriptor in argument `arg` refers to.
+    fn descriptor(&mut self, arg: usize) -> Option<&(&'static str, Vec<u8>)> {
+        if self.known.descriptors.get(arg)?.is_none() {
+            let found = self.describe(*self.args.get(arg)? as i32);
+            *self.known.descriptors.get_mut(arg)? = Some(found);
         }
-        let file: Arc<File> = self.task.files.lock().as_ref()?.get(value).ok()?;
+        self.known.descriptors.get(arg)?.as_ref()?.as_ref()
+    }
+
+    fn describe(&mut self, fd: i32) -> Option<(&'static str, Vec<u8>)> {
+        if fd == AT_FDCWD {
+            let fs = self.task.fs.lock().clone();
+            let path = fs.cwd.lock().path.to_vec();
+            return Some(("dir", path));
+        }
+        let file: Arc<File> = self.task.files.lock().as_ref()?.get(fd).ok()?;
         let description = file.ops.describe(&file);
-        self.text.extend_from_slice(if kind {
-            description.kind.as_bytes()
-        } else {
-            &description.text
-        });
-        Some(())
+        Some((description.kind, description.text.to_vec()))
     }
 
     fn working_directory(&mut self) {
@@ -202,7 +235,22 @@ impl Source for Values<'_> {
         self.text.clear();
         match field {
             field::STRING => return self.argument(arg as usize),
-            field::FD_PATH | field::FD_KIND => self.descriptor(arg, field == field::FD_KIND)?,
+            field::FD_PATH | field::FD_KIND => {
+                let wants_kind = field == field::FD_KIND;
+                let part = |(kind, text): &(&'static str, Vec<u8>)| {
+                    if wants_kind {
+                        kind.as_bytes().to_vec()
+                    } else {
+                        text.clone()
+                    }
+                };
+                self.text = if arg == ARG_RESULT {
+                    let fd = i32::try_from(self.ended?.ret).ok()?;
+                    part(&self.describe(fd)?)
+                } else {
+                    part(self.descriptor(arg as usize)?)
+                };
+            }
             field::COMM => {
                 let comm = *self.task.comm.lock();
                 self.text.extend_from_slice(capture::until_nul(&comm));

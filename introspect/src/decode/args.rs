@@ -5,7 +5,7 @@ use super::{
     structs::{self, Context},
     terminal, text,
 };
-use crate::event::{Item, Phase, Strings, SyscallEvent};
+use crate::event::{FdInfo, Item, Phase, Strings, SyscallEvent};
 use vitrine_abi::{
     event::tag,
     nr,
@@ -13,6 +13,8 @@ use vitrine_abi::{
 };
 
 const AT_FDCWD: i32 = -100;
+/// Bytes of a thread's name.
+const NAME_MAX: usize = 15;
 /// Flags without those bits that give the logarithm of a huge page's size.
 const HUGE_MASK_REST: u64 = (1 << 26) - 1;
 /// Elements of an array that are shown.
@@ -21,16 +23,28 @@ const SHOWN_ELEMENTS: usize = 32;
 /// Whether argument `index` is known only once the call has returned.
 pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
     let Some(row) = call.call else { return false };
-    match row.kind(&call.args, index) {
-        ArgKind::BufOut(_) | ArgKind::StrOut | ArgKind::DirEntries => true,
-        ArgKind::Struct(_, Dir::Out) => true,
-        ArgKind::Struct(StructKind::Int | StructKind::Long | StructKind::CloneArgs, Dir::InOut) => {
-            true
-        }
-        ArgKind::Structs(_, Dir::Out, _) | ArgKind::SockAddr(_, Dir::Out) => true,
-        ArgKind::IoVec(_, Dir::Out) | ArgKind::CpuSet(_, Dir::Out) => true,
-        _ => false,
-    }
+    matches!(
+        row.kind(&call.args, index),
+        ArgKind::BufOut(_)
+            | ArgKind::StrOut
+            | ArgKind::DirEntries
+            | ArgKind::PageBytes(_)
+            | ArgKind::Struct(_, Dir::Out)
+            | ArgKind::Struct(
+                StructKind::Int
+                    | StructKind::Long
+                    | StructKind::CloneArgs
+                    | StructKind::Timex
+                    | StructKind::Flock
+                    | StructKind::Ifreq,
+                Dir::InOut,
+            )
+            | ArgKind::Structs(StructKind::MMsgHdr, ..)
+            | ArgKind::Structs(_, Dir::Out, _)
+            | ArgKind::SockAddr(_, Dir::Out)
+            | ArgKind::IoVec(_, Dir::Out)
+            | ArgKind::CpuSet(_, Dir::Out)
+    )
 }
 
 /// Appends argument `index` of `call`.
@@ -79,6 +93,10 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         ArgKind::QuotaCommand => quota_command(out, raw as u32),
         ArgKind::Path => path(out, call, index, raw),
         ArgKind::Str => match call.items.find(tag::STRING, index, false) {
+            // No more of a thread's name counts.
+            Some(item) if call.nr as usize == nr::PRCTL && item.data.len() > NAME_MAX => {
+                buffer(out, &item.data[..NAME_MAX], true, style);
+            }
             Some(item) if !item.is_fault() => buffer(out, item.data, item.is_cut(), style),
             _ => text::address(out, raw),
         },
@@ -121,11 +139,19 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             _ => text::address(out, raw),
         },
         ArgKind::FdSet(_) => match call.items.find(tag::BYTES, index, false) {
-            Some(item) if !item.is_fault() => fd_set(out, item.data),
+            Some(item) if !item.is_fault() => fd_set(out, item.data, |out, fd| {
+                if style.fd_paths {
+                    info_path(out, call.items.fd_among(index, fd));
+                }
+            }),
             _ => text::address(out, raw),
         },
         ArgKind::CpuSet(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
-            Some(item) if !item.is_fault() => fd_set(out, item.data),
+            Some(item) if !item.is_fault() => fd_set(out, item.data, |_, _| ()),
+            _ => text::address(out, raw),
+        },
+        ArgKind::PageBytes(_) => match call.items.find(tag::BYTES, index, true) {
+            Some(item) if !item.is_fault() && call.succeeded() => page_bytes(out, &item),
             _ => text::address(out, raw),
         },
         ArgKind::DirEntries => {
@@ -158,11 +184,36 @@ fn fd(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style) {
 
 /// Appends `</etc/passwd>` if it is known what the descriptor refers to.
 pub fn fd_path(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, which: u8) {
-    if let Some(info) = call.items.fd(index, which) {
-        out.push(b'<');
-        text::escaped(out, info.text);
-        out.push(b'>');
+    info_path(out, call.items.fd(index, which));
+}
+
+/// As [`fd_path`].
+pub fn info_path(out: &mut Vec<u8>, info: Option<FdInfo<'_>>) {
+    const DELETED: &[u8] = b" (deleted)";
+    let Some(info) = info else { return };
+    let name = info.text.strip_suffix(DELETED);
+    out.push(b'<');
+    text::escaped(out, name.unwrap_or(info.text));
+    out.push(b'>');
+    if name.is_some() {
+        put(out, "(deleted)");
     }
+}
+
+/// mincore's answer: `[1, 1, 0]`.
+fn page_bytes(out: &mut Vec<u8>, item: &Item<'_>) {
+    out.push(b'[');
+    for (i, byte) in item.data.iter().enumerate() {
+        if i > 0 {
+            put(out, ", ");
+        }
+        if i >= SHOWN_ELEMENTS {
+            put(out, "...");
+            break;
+        }
+        text::udec(out, u64::from(byte & 1));
+    }
+    out.push(b']');
 }
 
 /// A user or group id; −1 is nobody.
@@ -394,12 +445,23 @@ fn structure(
             {
                 changed(out, kind, before.data, after.data);
             }
+            (_, Some(item)) if tells_result(kind) => {
+                structs::write(out, kind, View(item.data), &context);
+            }
             (Some(item), _) | (None, Some(item)) => {
                 structs::write(out, kind, View(item.data), &context);
             }
             _ => text::address(out, raw),
         },
     }
+}
+
+/// Whether of a structure that a call reads and writes what it wrote is shown.
+fn tells_result(kind: StructKind) -> bool {
+    matches!(
+        kind,
+        StructKind::Timex | StructKind::Flock | StructKind::Ifreq
+    )
 }
 
 /// A number that the call changed: `[100 => 16]` for a length, `[3] => [13]` for a position.
@@ -426,6 +488,12 @@ fn array(
     style: &Style,
 ) {
     let raw = call.args.get(index).copied().unwrap_or(0);
+    if kind == StructKind::MMsgHdr {
+        if !sockets::messages(out, call, index, dir == Dir::Out, style) {
+            text::address(out, raw);
+        }
+        return;
+    }
     let item = call.items.find(tag::STRUCT, index, dir == Dir::Out);
     let Some(item) = item.filter(|item| !item.is_fault()) else {
         return text::address(out, raw);
@@ -454,8 +522,8 @@ fn array(
     out.push(b']');
 }
 
-/// Numbers of the bits that are set: `[3 5]`.
-pub fn fd_set(out: &mut Vec<u8>, bits: &[u8]) {
+/// Numbers of the bits that are set: `[3 5]`; `more` may add something to each.
+pub fn fd_set(out: &mut Vec<u8>, bits: &[u8], more: impl Fn(&mut Vec<u8>, i32)) {
     out.push(b'[');
     let mut first = true;
     for (i, byte) in bits.iter().enumerate() {
@@ -466,6 +534,7 @@ pub fn fd_set(out: &mut Vec<u8>, bits: &[u8]) {
                 }
                 first = false;
                 text::udec(out, (i * 8 + bit) as u64);
+                more(out, (i * 8 + bit) as i32);
             }
         }
     }

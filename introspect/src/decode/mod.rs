@@ -1,7 +1,8 @@
 //! Arguments and results as text, in strace's words.
 //!
 //! - [`args`]: one argument by its kind in the system-call table; [`ret`]: results.
-//! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios.
+//! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios;
+//!   [`system`]: clocks, scheduling, capabilities and other rare ones.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
 //! - [`text`]: numbers and quoted strings.
 //!
@@ -15,6 +16,7 @@ pub mod signals;
 pub mod sockets;
 pub mod stat;
 pub mod structs;
+pub mod system;
 pub mod terminal;
 pub mod text;
 

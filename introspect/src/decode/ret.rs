@@ -1,6 +1,6 @@
 //! Results as text: what stands after the equals sign.
 
-use super::{Style, View, args, errno, names, put, structs, text};
+use super::{Style, View, args, errno, names, put, signals, structs, text};
 use crate::event::{Phase, SyscallEvent};
 use vitrine_abi::{
     event::{ARG_RESULT, tag},
@@ -82,6 +82,12 @@ fn comment(out: &mut Vec<u8>, call: &SyscallEvent, ret: i64) {
     let name = match call.nr as usize {
         nr::SCHED_GETSCHEDULER => names::of(Set::SchedPolicy).value(ret as u64),
         nr::PRCTL if call.args[0] as u32 == 3 => names::of(Set::DumpMode).value(ret as u64),
+        nr::ADJTIMEX | nr::CLOCK_ADJTIME => names::of(Set::ClockState).value(ret as u64),
+        nr::RT_SIGTIMEDWAIT if ret > 0 => {
+            put(out, " (");
+            signals::name(out, ret as i32);
+            return out.push(b')');
+        }
         nr::TIME => {
             put(out, " (");
             text::date_time(out, ret);
@@ -150,7 +156,7 @@ fn select(out: &mut Vec<u8>, call: &SyscallEvent) {
         }
         first = false;
         put(out, label);
-        args::fd_set(out, item.data);
+        args::fd_set(out, item.data, |_, _| ());
     }
     left(out, call, 4);
     out.push(b')');

@@ -220,11 +220,10 @@ pub fn info(out: &mut Vec<u8>, info: &Info) {
 }
 
 fn value(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(b", si_value={sival_int=");
+    out.extend_from_slice(b", si_int=");
     text::dec(out, i64::from(value as i32));
-    out.extend_from_slice(b", sival_ptr=");
+    out.extend_from_slice(b", si_ptr=");
     text::address(out, value);
-    out.push(b'}');
 }
 
 /// Appends a wait(2) status: `{WIFEXITED(s) && WEXITSTATUS(s) == 7}`.

@@ -1,7 +1,7 @@
 //! Socket addresses, iovecs and messages.
 
-use super::{Style, View, buffer, names, put, structs::Context, text};
-use crate::event::Captured;
+use super::{Style, View, args, buffer, names, put, structs::Context, text};
+use crate::event::{Captured, SyscallEvent};
 use std::net::Ipv6Addr;
 use vitrine_abi::{event::tag, syscall::Set};
 
@@ -142,7 +142,7 @@ pub fn message(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     if control_len != 0 {
         put(out, ", msg_control=");
         match items.find(tag::CONTROL, index, after) {
-            Some(control) if !control.is_fault() => ancillary(out, control.data),
+            Some(control) if !control.is_fault() => ancillary(out, control.data, context),
             _ => text::address(out, view.u64(32)),
         }
     }
@@ -153,8 +153,63 @@ pub fn message(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     out.push(b'}');
 }
 
+/// Appends the messages of sendmmsg or recvmmsg; false if they were not captured.
+pub fn messages(
+    out: &mut Vec<u8>,
+    call: &SyscallEvent,
+    index: usize,
+    received: bool,
+    style: &Style,
+) -> bool {
+    const LEN: usize = 56;
+    let items = &call.items;
+    let count = match (call.succeeded(), received) {
+        (true, _) => call.ret.unwrap_or(0).clamp(0, 32),
+        (false, true) => return false,
+        (false, false) => call.args[2].min(32) as i64,
+    } as u8;
+    if count > 0 && items.find_index(tag::STRUCT, index, received, 0).is_none() {
+        return false;
+    }
+    // How much was sent stands in the heads as the call left them.
+    let sent = items.find(tag::STRUCT, index, true).filter(|_| !received);
+    out.push(b'[');
+    for number in 0..count {
+        let part = items.part(tag::STRUCT, index, received, number);
+        let Some(head) = part.iter().next().filter(|head| !head.is_fault()) else {
+            break;
+        };
+        if number > 0 {
+            put(out, ", ");
+        }
+        let single = SyscallEvent {
+            items: part.clone(),
+            ..SyscallEvent::default()
+        };
+        let context = Context {
+            call: &single,
+            index,
+            out: received,
+            style,
+        };
+        put(out, "{msg_hdr=");
+        message(out, View(head.data), &context);
+        let told = match sent {
+            Some(heads) => View(heads.data).u32(usize::from(number) * 64 + LEN),
+            None => View(head.data).u32(LEN),
+        };
+        if call.succeeded() {
+            put(out, ", msg_len=");
+            text::udec(out, u64::from(told));
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+    true
+}
+
 /// Control messages: descriptors and credentials by name, others by their length.
-fn ancillary(out: &mut Vec<u8>, mut data: &[u8]) {
+fn ancillary(out: &mut Vec<u8>, mut data: &[u8], context: &Context<'_>) {
     const HEADER: usize = 16;
     out.push(b'[');
     let mut first = true;
@@ -182,7 +237,11 @@ fn ancillary(out: &mut Vec<u8>, mut data: &[u8]) {
                     if i > 0 {
                         put(out, ", ");
                     }
-                    text::dec(out, i64::from(View(fd).i32(0)));
+                    let fd = View(fd).i32(0);
+                    text::dec(out, i64::from(fd));
+                    if context.style.fd_paths {
+                        args::info_path(out, context.call.items.fd_among(context.index, fd));
+                    }
                 }
                 out.push(b']');
             }

@@ -1,6 +1,6 @@
 //! Structures as strace prints them, from their bytes as they lay in the program's memory.
 
-use super::{Style, View, args, names, put, signals, sockets, stat, terminal, text};
+use super::{Style, View, args, names, put, signals, sockets, stat, system, terminal, text};
 use crate::event::SyscallEvent;
 use vitrine_abi::{
     event::tag,
@@ -133,6 +133,9 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         StructKind::PollFd => {
             put(out, "{fd=");
             text::dec(out, i64::from(view.i32(0)));
+            if context.style.fd_paths {
+                args::info_path(out, context.call.items.fd_among(context.index, view.i32(0)));
+            }
             if view.i32(0) >= 0 {
                 put(out, ", events=");
                 names::of(Set::PollEvents).write(out, u64::from(view.u16(4)));
@@ -208,17 +211,17 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
             text::hex(out, u64::from(view.u16(4)));
             put(out, "}");
         }
-        // Kinds whose members have no names here yet: where they are.
-        StructKind::Timex
-        | StructKind::Sigevent
-        | StructKind::Termios2
-        | StructKind::SchedAttr
-        | StructKind::CapData
-        | StructKind::MMsgHdr
+        StructKind::Timex => system::timex(out, view),
+        StructKind::Sigevent => system::sigevent(out, view),
+        StructKind::SchedAttr => system::sched_attr(out, view),
+        StructKind::CapData => system::capabilities(out, view),
+        StructKind::FutexWaitv => system::futex_waitv(out, view),
+        StructKind::MqAttr => system::mq_attr(out, view),
+        StructKind::Ifreq => system::interface(out, view, context.call),
+        StructKind::Termios2 => terminal::termios(out, view, context.style),
+        // Kinds whose members have no names here: where they are.
+        StructKind::MMsgHdr
         | StructKind::Ustat
-        | StructKind::FutexWaitv
-        | StructKind::MqAttr
-        | StructKind::Ifreq
         | StructKind::Rseq
         | StructKind::IoUringParams
         | StructKind::SockFprog => {

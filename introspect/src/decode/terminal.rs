@@ -1,69 +1,15 @@
 //! ioctl requests and the terminal's structures.
 
-use super::{Style, View, names::Names, put, text};
-
-/// Requests by number, in strace's words (where several drivers share a number, all of them).
-static REQUESTS: &[(u32, &str)] = &[
-    (0x5401, "TCGETS"),
-    (0x5402, "SNDCTL_TMR_START or TCSETS"),
-    (0x5403, "SNDCTL_TMR_STOP or TCSETSW"),
-    (0x5404, "SNDCTL_TMR_CONTINUE or TCSETSF"),
-    (0x5405, "TCGETA"),
-    (0x5406, "TCSETA"),
-    (0x5407, "TCSETAW"),
-    (0x5408, "TCSETAF"),
-    (0x5409, "TCSBRK"),
-    (0x540a, "TCXONC"),
-    (0x540b, "TCFLSH"),
-    (0x540c, "TIOCEXCL"),
-    (0x540d, "TIOCNXCL"),
-    (0x540e, "TIOCSCTTY"),
-    (0x540f, "TIOCGPGRP"),
-    (0x5410, "TIOCSPGRP"),
-    (0x5411, "TIOCOUTQ"),
-    (0x5412, "TIOCSTI"),
-    (0x5413, "TIOCGWINSZ"),
-    (0x5414, "TIOCSWINSZ"),
-    (0x5415, "TIOCMGET"),
-    (0x541b, "FIONREAD"),
-    (0x541d, "TIOCCONS"),
-    (0x5421, "FIONBIO"),
-    (0x5422, "TIOCNOTTY"),
-    (0x5423, "TIOCSETD"),
-    (0x5424, "TIOCGETD"),
-    (0x5425, "TCSBRKP"),
-    (0x5429, "TIOCGSID"),
-    (0x802c_542a, "TCGETS2"),
-    (0x402c_542b, "TCSETS2"),
-    (0x402c_542c, "TCSETSW2"),
-    (0x402c_542d, "TCSETSF2"),
-    (0x8004_5430, "TIOCGPTN"),
-    (0x4004_5431, "TIOCSPTLCK"),
-    (0x5441, "TIOCGPTPEER"),
-    (0x5450, "FIONCLEX"),
-    (0x5451, "FIOCLEX"),
-    (0x5452, "FIOASYNC"),
-    (0x5460, "FIOQSIZE"),
-    (0x8008_6601, "FS_IOC_GETFLAGS"),
-    (0x4008_6602, "FS_IOC_SETFLAGS"),
-    (0x4004_9409, "BTRFS_IOC_CLONE or FICLONE"),
-    (0x8905, "SIOCATMARK"),
-    (0x8910, "SIOCGIFNAME"),
-    (0x8912, "SIOCGIFCONF"),
-    (0x8913, "SIOCGIFFLAGS"),
-    (0x8914, "SIOCSIFFLAGS"),
-    (0x8915, "SIOCGIFADDR"),
-    (0x8919, "SIOCGIFBRDADDR"),
-    (0x891b, "SIOCGIFNETMASK"),
-    (0x8921, "SIOCGIFMTU"),
-    (0x8927, "SIOCGIFHWADDR"),
-    (0x8933, "SIOCGIFINDEX"),
-];
+use super::{
+    Style, View,
+    names::{Names, ioctl::REQUESTS},
+    put, text,
+};
 
 /// Appends an ioctl request.
 pub fn request(out: &mut Vec<u8>, request: u32) {
-    if let Some((_, name)) = REQUESTS.iter().find(|(value, _)| *value == request) {
-        return put(out, name);
+    if let Ok(at) = REQUESTS.binary_search_by_key(&request, |(value, _)| *value) {
+        return put(out, REQUESTS[at].1);
     }
     let direction = match request >> 30 {
         0 => "_IOC_NONE",

@@ -172,6 +172,9 @@ impl JsonSink {
         }
         unsigned(out, "dev", exec.dev);
         unsigned(out, "ino", exec.ino);
+        if let Some(caller) = exec.old_tid {
+            signed(out, "old_tid", caller.into());
+        }
         self.tail();
     }
 
@@ -191,7 +194,7 @@ impl JsonSink {
         put(out, ",\"process_ended\":");
         put(
             out,
-            if exit.body.process_ended != 0 {
+            if exit.body.process_ended == 1 {
                 "true"
             } else {
                 "false"
@@ -241,6 +244,13 @@ impl Sink for JsonSink {
                 put(out, ",\"flags\":\"");
                 names::CLONE.write(out, clone_flags & !0xff);
                 out.push(b'"');
+                self.tail();
+            }
+            EventKind::Stop { signo } => {
+                self.head(event, "stop");
+                put(&mut self.out, ",\"signal\":\"");
+                signals::name(&mut self.out, *signo);
+                self.out.push(b'"');
                 self.tail();
             }
             EventKind::Drops { count, first_seq } => {

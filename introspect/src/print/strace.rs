@@ -20,6 +20,8 @@ const RESULT_COLUMN: usize = 40;
 const BUFFER: usize = 64 << 10;
 /// Most threads that are counted.
 const MAX_THREADS: usize = 1 << 16;
+/// [`vitrine_abi::event::ExitBody::process_ended`] of a leader that another thread's execve replaces.
+const REPLACED: u32 = 2;
 
 /// A sink that prints strace's text.
 pub struct StraceSink {
@@ -232,15 +234,21 @@ impl StraceSink {
 
     fn exit(&mut self, event: &Event, exit: &ExitEvent) {
         let status = exit.body.status;
-        if self.begun.remove(&event.tid).is_some() {
+        if let Some(printed) = self.begun.remove(&event.tid) {
             // Killed inside a call.
             let call = vitrine_abi::syscall::get(exit.in_call.unwrap_or(u64::MAX));
             self.resume(event, call.map_or("?", |row| row.name));
-            put(&mut self.out, " <unfinished ...>");
+            // Something of it would have been known only afterwards.
+            if printed < call.map_or(6, |row| row.args.len()) {
+                put(&mut self.out, " <unfinished ...>");
+            }
             put(&mut self.out, ") ");
             self.pad();
             put(&mut self.out, "= ?");
             self.end_line();
+        }
+        if exit.body.process_ended == REPLACED {
+            return;
         }
         self.leader(event);
         put(&mut self.out, "+++ ");
@@ -257,6 +265,23 @@ impl StraceSink {
         put(&mut self.out, " +++");
         self.end_line();
         self.live.remove(&event.tid);
+    }
+
+    /// Another thread than the leader called execve and takes its place.
+    fn superseded(&mut self, event: &Event, caller: i32) {
+        self.note(event, format_args!("superseded by execve in pid {caller}"));
+        if let Some(printed) = self.begun.remove(&caller) {
+            self.begun.insert(event.tid, printed);
+        }
+        self.live.remove(&caller);
+    }
+
+    fn stop(&mut self, event: &Event, signo: i32) {
+        self.leader(event);
+        put(&mut self.out, "--- stopped by ");
+        signals::name(&mut self.out, signo);
+        put(&mut self.out, " ---");
+        self.end_line();
     }
 
     fn note(&mut self, event: &Event, text: std::fmt::Arguments<'_>) {
@@ -291,10 +316,13 @@ impl Sink for StraceSink {
                 self.note(event, format_args!("{count} events lost"));
             }
             EventKind::Corrupt(why) => self.note(event, format_args!("corrupt: {why}")),
-            EventKind::Internal
-            | EventKind::Exec(_)
-            | EventKind::Unimplemented { .. }
-            | EventKind::Comm => {}
+            EventKind::Stop { signo } => self.stop(event, *signo),
+            EventKind::Exec(exec) => {
+                if let Some(caller) = exec.old_tid {
+                    self.superseded(event, caller);
+                }
+            }
+            EventKind::Internal | EventKind::Unimplemented { .. } | EventKind::Comm => {}
         }
         if self.out.len() >= BUFFER {
             self.write_out()?;

@@ -106,7 +106,7 @@ pub fn print(bytes: &[u8], format: Format, options: Options) -> Vec<u8> {
     let shared = Shared::default();
     let mut pipeline = Pipeline::new(format, options, Box::new(shared.clone()));
     pipeline.feed(bytes).unwrap();
-    pipeline.finish().unwrap();
+    pipeline.finish(0).unwrap();
     let bytes = shared.0.lock().unwrap();
     bytes.clone()
 }

@@ -1,6 +1,6 @@
 //! What the guest kernel is told about its workload: [`Workload`] and its encoding as `vitrine_abi::boot::BootInfo` plus strings.
 
-use vitrine_abi::boot::{ABI_VERSION, BootInfo, ConsoleFd, MAGIC, Region};
+use vitrine_abi::boot::{ABI_VERSION, BootInfo, ConsoleFd, MAGIC, Region, TerminalModes};
 use vitrine_abi::layout::{BOOT_STRINGS, BOOT_STRINGS_END};
 use zerocopy::FromZeros;
 
@@ -26,6 +26,8 @@ pub struct Workload {
     pub console: [ConsoleFd; 3],
     /// Rows, columns, and pixels.
     pub winsize: [u16; 4],
+    /// Modes of the caller's terminal; all zero without one.
+    pub terminal: TerminalModes,
     /// Bytes before the guest's OOM killer acts; 0: all of RAM.
     pub memory_limit: u64,
     /// Most tasks at once.
@@ -69,6 +71,7 @@ impl Workload {
         info.flags = self.flags;
         info.console = self.console;
         info.winsize = self.winsize;
+        info.terminal = self.terminal;
         info.memory_limit = self.memory_limit;
         info.max_tasks = self.max_tasks;
         info.argc = u32::try_from(self.argv.len()).unwrap_or(u32::MAX);

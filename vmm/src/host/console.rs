@@ -1,6 +1,7 @@
-//! The caller's standard descriptors as the guest's console. Output goes through a bounded queue and a writer thread, so that a slow
-//! reader never holds up the vCPU; input is read only when the guest asks and poll(2) says that there is some. Regular files are read and
-//! written at once: they are always ready, and their position and errors are the caller's.
+//! The caller's standard descriptors as the guest's console. Output that its reader can take now goes there straight from guest memory;
+//! the rest goes through a bounded queue and a writer thread, so that a slow reader never holds up the vCPU. Input is read only when the
+//! guest asks and poll(2) says that there is some. Regular files are read and written at once: they are always ready, and their position
+//! and errors are the caller's.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -20,10 +21,10 @@ use crate::workload::kind;
 
 /// Bytes that wait for the writer at most.
 const QUEUE: usize = 256 << 10;
-/// Most bytes taken from the guest in one call.
-const MAX_WRITE: u64 = 64 << 10;
-/// Most bytes read in one call.
-const MAX_READ: u64 = 64 << 10;
+/// Most bytes put into the queue in one call.
+const MAX_QUEUED: u64 = 64 << 10;
+/// Most bytes read or written directly in one call.
+const MAX_TRANSFER: u64 = 1 << 20;
 
 /// The console.
 pub struct Console {
@@ -37,7 +38,6 @@ pub struct Console {
     drained: Condvar,
 }
 
-#[derive(Default)]
 struct Output {
     queue: VecDeque<(u8, Vec<u8>)>,
     bytes: usize,
@@ -47,16 +47,25 @@ struct Output {
     starved: bool,
     /// Nobody reads from these descriptors any more.
     broken: [bool; 3],
+    /// These descriptors can be written to without blocking, as far as is known.
+    direct: [bool; 3],
 }
 
 impl Console {
-    /// For descriptors as `workload::console_fd` saw them.
+    /// For descriptors as `workload::console` saw them.
     pub fn new(fds: [ConsoleFd; 3], bell: Arc<Bell>, arm: InputArm) -> Console {
         Console {
             fds,
             bell,
             arm,
-            output: Mutex::default(),
+            output: Mutex::new(Output {
+                queue: VecDeque::new(),
+                bytes: 0,
+                writing: false,
+                starved: false,
+                broken: [false; 3],
+                direct: fds.map(|fd| fd.kind != kind::TERMINAL),
+            }),
             queued: Condvar::new(),
             drained: Condvar::new(),
         }
@@ -76,17 +85,27 @@ impl Console {
         if !ram.contains(buf, len) {
             return Err(Errno::FAULT);
         }
+        let len = len.min(MAX_TRANSFER);
         if known.kind == kind::FILE {
-            let mut bytes = vec![0; len.min(MAX_WRITE) as usize];
-            ram.read(buf, &mut bytes)?;
-            return Ok(rustix::io::write(descriptor(index), &bytes)? as u64);
+            return count(ram.write_out(descriptor(index), buf, len, false));
         }
         let mut output = self.output();
         if output.broken[index] {
             return Err(Errno::PIPE);
         }
+        if output.queue.is_empty() && !output.writing && output.direct[index] && len > 0 {
+            // Devices other than terminals that are ready don't block, though few promise it.
+            let promise =
+                known.kind != kind::DEVICE || !ready(descriptor(index), PollFlags::OUT, Some(0));
+            match count(ram.write_out(descriptor(index), buf, len, promise)) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                // Not everything can promise not to block.
+                Err(Errno::OPNOTSUPP) => output.direct[index] = false,
+                result => return result,
+            }
+        }
         let room = QUEUE.saturating_sub(output.bytes) as u64;
-        let count = len.min(room).min(MAX_WRITE);
+        let count = len.min(room).min(MAX_QUEUED);
         if count == 0 {
             output.starved |= len > 0;
             return Ok(0);
@@ -111,31 +130,30 @@ impl Console {
         if self.fds[0].kind == kind::CLOSED {
             return Err(Errno::BADF);
         }
-        let len = len.min(MAX_READ);
+        let len = len.min(MAX_TRANSFER);
         if !ram.contains(buf, len) {
             return Err(Errno::FAULT);
         }
         if len == 0 {
             return Ok(0);
         }
+        if self.fds[0].kind == kind::TERMINAL && crate::tty::in_background() {
+            self.arm.arm();
+            return Err(Errno::AGAIN);
+        }
         // A regular file is always ready. Anything else is read only when poll(2) says that read(2) won't block.
         if self.fds[0].kind != kind::FILE && !ready(stdin(), PollFlags::IN, Some(0)) {
             self.arm.arm();
             return Err(Errno::AGAIN);
         }
-        let mut bytes = vec![0; len as usize];
-        match rustix::io::read(stdin(), &mut bytes) {
-            Ok(count) => {
-                ram.write(buf, &bytes[..count])?;
-                Ok(count as u64)
-            }
+        match count(ram.read_in(stdin(), buf, len)) {
             Err(Errno::AGAIN | Errno::INTR) => {
                 self.arm.arm();
                 Err(Errno::AGAIN)
             }
             // The terminal is gone: end of input, as on Linux after a hang-up.
             Err(Errno::IO) if self.fds[0].kind == kind::TERMINAL => Ok(0),
-            Err(errno) => Err(errno),
+            result => result,
         }
     }
 
@@ -190,10 +208,18 @@ impl Writer {
             output.writing = true;
             let skip = output.broken[usize::from(fd)];
             drop(output);
+            let taken = bytes.len();
+            let cooked =
+                console.fds[usize::from(fd)].kind == kind::TERMINAL && !crate::log::raw_terminal();
+            let bytes = if cooked {
+                without_returns(&bytes)
+            } else {
+                bytes
+            };
             let result = if skip { Ok(()) } else { write_all(fd, &bytes) };
             output = console.output();
             output.writing = false;
-            output.bytes = output.bytes.saturating_sub(bytes.len());
+            output.bytes = output.bytes.saturating_sub(taken);
             if let Err(errno) = result {
                 output.broken[usize::from(fd)] = true;
                 if errno != Errno::PIPE {
@@ -208,6 +234,25 @@ impl Writer {
                 console.drained.notify_all();
             }
         }
+    }
+}
+
+/// The guest's terminal has made line ends of line feeds. A host terminal that still processes output (standard input or output is
+/// something else, or we are in the background) does so again.
+fn without_returns(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    for (index, &byte) in bytes.iter().enumerate() {
+        if byte != b'\r' || bytes.get(index + 1) != Some(&b'\n') {
+            text.push(byte);
+        }
+    }
+    text
+}
+
+fn count(result: std::io::Result<usize>) -> Result<u64, Errno> {
+    match result {
+        Ok(count) => Ok(count as u64),
+        Err(cause) => Err(Errno::from_io_error(&cause).unwrap_or(Errno::IO)),
     }
 }
 
@@ -240,4 +285,14 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, seconds: Option<i64>) -> bool {
     let timeout = seconds.map(|tv_sec| Timespec { tv_sec, tv_nsec: 0 });
     let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     poll(&mut fds, timeout.as_ref()).is_ok_and(|count| count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_returns;
+
+    #[test]
+    fn line_ends_become_line_feeds() {
+        assert_eq!(without_returns(b"a\r\nb\rc\r\r\n\r"), b"a\nb\rc\r\n\r");
+    }
 }

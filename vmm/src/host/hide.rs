@@ -102,6 +102,7 @@ impl Hidden {
             node = next;
             at = Some(fd);
         }
-        at.ok_or(Errno::NOENT)
+        // A path without a component is the directory itself.
+        at.map_or_else(|| open_beneath(dir, &c".".into(), flags, resolve), Ok)
     }
 }

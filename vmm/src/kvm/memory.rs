@@ -210,6 +210,41 @@ impl GuestRam {
         usize::try_from(read).map_err(|_| io::Error::last_os_error())
     }
 
+    /// Writes from guest memory to a descriptor, like write(2). `now`: fails with EAGAIN instead of blocking, or with EOPNOTSUPP where the
+    /// descriptor can't tell.
+    pub fn write_out(
+        &self,
+        fd: BorrowedFd<'_>,
+        addr: u64,
+        len: u64,
+        now: bool,
+    ) -> Result<usize, io::Error> {
+        let iov = self.iovec(addr, len)?;
+        let flags = if now { libc::RWF_NOWAIT } else { 0 };
+        // SAFETY: the vector names guest RAM (checked), which stays mapped and is only read. Offset -1: the descriptor's own position.
+        let written = unsafe { libc::pwritev2(fd.as_raw_fd(), &iov, 1, -1, flags) };
+        usize::try_from(written).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Reads from a descriptor into guest memory, like read(2).
+    pub fn read_in(&self, fd: BorrowedFd<'_>, addr: u64, len: u64) -> Result<usize, io::Error> {
+        let iov = self.iovec(addr, len)?;
+        // SAFETY: the vector names guest RAM (checked), which stays mapped and is never referenced by a Rust reference to anything
+        // but atomics.
+        let read = unsafe { libc::readv(fd.as_raw_fd(), &iov, 1) };
+        usize::try_from(read).map_err(|_| io::Error::last_os_error())
+    }
+
+    fn iovec(&self, addr: u64, len: u64) -> Result<libc::iovec, io::Error> {
+        if !self.contains(addr, len) {
+            return Err(io::Error::from_raw_os_error(libc::EFAULT));
+        }
+        Ok(libc::iovec {
+            iov_base: self.region.as_ptr().wrapping_add(addr as usize).cast(),
+            iov_len: len as usize,
+        })
+    }
+
     /// Gives the pages that lie wholly in the range back to the host; they read as zero afterwards.
     pub fn discard(&self, addr: u64, len: u64) -> Result<(), MemoryError> {
         self.advise(addr, len, libc::MADV_DONTNEED)

@@ -17,7 +17,6 @@ use super::kick::Registered;
 use super::{GuestRam, KvmError};
 use crate::vcpu::exit::Exit;
 
-const MSR_TSC: u32 = 0x10;
 const MSR_STAR: u32 = 0xc000_0081;
 const MSR_LSTAR: u32 = 0xc000_0082;
 const MSR_SFMASK: u32 = 0xc000_0084;
@@ -240,17 +239,6 @@ impl Vcpu {
         } else {
             Err(fail())
         }
-    }
-
-    /// The guest's TSC as KVM accounts for it.
-    pub fn tsc_msr(&self) -> Option<u64> {
-        let mut msrs = Msrs::from_entries(&[kvm_msr_entry {
-            index: MSR_TSC,
-            ..kvm_msr_entry::default()
-        }])
-        .ok()?;
-        let read = self.fd.get_msrs(&mut msrs).ok()?;
-        (read == 1).then(|| msrs.as_slice().first().map(|entry| entry.data))?
     }
 
     /// Declares that the calling thread is the one that runs this vCPU, so that kicks of the thread reach it.

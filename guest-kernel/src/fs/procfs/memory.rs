@@ -26,7 +26,7 @@ pub fn split_dev(dev: u64) -> (u64, u64) {
 }
 
 fn mapping_line(out: &mut Text, mapping: &MappingInfo) {
-    let start = out.0.len();
+    let start = out.len();
     let flag = |bit, c| if mapping.prot.contains(bit) { c } else { '-' };
     let (dev, ino) = mapping.object.as_ref().map_or((0, 0), |o| (o.dev, o.ino));
     let (major, minor) = split_dev(dev);
@@ -46,7 +46,7 @@ fn mapping_line(out: &mut Text, mapping: &MappingInfo) {
         (None, None) => None,
     };
     if let Some(name) = name {
-        let width = out.0.len() - start;
+        let width = out.len() - start;
         for _ in width..NAME_COLUMN {
             out.bytes(b" ");
         }
@@ -58,9 +58,9 @@ fn mapping_line(out: &mut Text, mapping: &MappingInfo) {
 fn mappings(subject: &Subject) -> Result<Vec<MappingInfo>, Errno> {
     subject.process()?;
     // A zombie has no memory, and an empty list.
-    Ok(subject
+    subject
         .space()
-        .map_or_else(|_| Vec::new(), |space| space.mappings()))
+        .map_or_else(|_| Ok(Vec::new()), |space| space.mappings())
 }
 
 /// /proc/PID/maps.
@@ -175,7 +175,7 @@ pub fn smaps_rollup(subject: &Subject) -> Result<Text, Errno> {
         "{:08x}-{:08x} ---p 00000000 00:00 0 ",
         first.start, last.end
     ));
-    while out.0.len() < NAME_COLUMN {
+    for _ in out.len()..NAME_COLUMN {
         out.bytes(b" ");
     }
     out.bytes(b"[rollup]\n");
@@ -189,12 +189,14 @@ pub fn smaps_rollup(subject: &Subject) -> Result<Text, Errno> {
     Ok(out)
 }
 
-fn read_range(space: &AddressSpace, start: u64, end: u64) -> Vec<u8> {
-    let len = end.saturating_sub(start).min(ARGUMENTS_MAX);
-    let mut bytes = alloc::vec![0; len as usize];
+fn read_range(space: &AddressSpace, start: u64, end: u64) -> Result<Vec<u8>, Errno> {
+    let len = end.saturating_sub(start).min(ARGUMENTS_MAX) as usize;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
+    bytes.resize(len, 0);
     let got = space.read(start, &mut bytes).unwrap_or(0);
     bytes.truncate(got);
-    bytes
+    Ok(bytes)
 }
 
 /// /proc/PID/cmdline: from the process's memory, since programs overwrite it to name themselves.
@@ -207,15 +209,15 @@ pub fn cmdline(subject: &Subject) -> Result<Text, Errno> {
         let given = process.arguments.lock();
         (given.arg_range, given.env_range)
     };
-    let mut bytes = read_range(&space, arguments.0, arguments.1);
+    let mut bytes = read_range(&space, arguments.0, arguments.1)?;
     // A title that overwrote the last argument's end goes on into the environment, up to its NUL.
     if bytes.last().is_some_and(|last| *last != 0) && arguments.1 == environment.0 {
-        bytes = read_range(&space, arguments.0, environment.1);
+        bytes = read_range(&space, arguments.0, environment.1)?;
         if let Some(end) = bytes.iter().position(|b| *b == 0) {
             bytes.truncate(end + 1);
         }
     }
-    Ok(Text(bytes))
+    Ok(Text::from(bytes))
 }
 
 /// /proc/PID/environ: the memory where the environment was at exec.
@@ -225,7 +227,7 @@ pub fn environ(subject: &Subject) -> Result<Text, Errno> {
         return Ok(Text::new());
     };
     let (start, end) = process.arguments.lock().env_range;
-    Ok(Text(read_range(&space, start, end)))
+    read_range(&space, start, end).map(Text::from)
 }
 
 /// /proc/PID/mem.

@@ -252,8 +252,9 @@ fn root_directory(subject: &Subject) -> Result<Location, Errno> {
 fn executable(subject: &Subject) -> Result<Location, Errno> {
     subject.may_inspect()?;
     subject.space().map_err(|_| Errno::ENOENT)?;
-    let place = subject.process()?.executable.lock().clone();
-    place.ok_or(Errno::ENOENT)
+    let process = subject.process()?;
+    let executable = process.executable.lock();
+    executable.as_deref().cloned().ok_or(Errno::ENOENT)
 }
 
 fn path_of(place: Result<Location, Errno>) -> Result<Vec<u8>, Errno> {
@@ -275,7 +276,7 @@ fn auxv(subject: &Subject) -> Result<Text, Errno> {
 }
 
 fn comm(subject: &Subject) -> Result<Text, Errno> {
-    let mut out = Text(subject.comm()?);
+    let mut out = Text::from(subject.comm()?);
     out.bytes(b"\n");
     Ok(out)
 }

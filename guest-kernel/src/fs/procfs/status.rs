@@ -201,7 +201,7 @@ fn layout(subject: &Subject, process: &Process) -> Layout {
         };
     }
     let path = process.executable.lock().as_ref().map(|e| e.path.clone());
-    let mappings = space.mappings();
+    let mappings = space.mappings().unwrap_or_default();
     let own = |prot: Prot| {
         mappings
             .iter()

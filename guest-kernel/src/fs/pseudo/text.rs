@@ -9,20 +9,42 @@ use linux_raw_sys::general::*;
 /// Most bytes that one write to a text file hands over, as Linux limits it.
 const MAX_STORE: usize = 4096;
 
-/// Text under construction; `write!` works on it.
+/// Text under construction; `write!` works on it. It may become long: what there is no memory for is left out, and then
+/// the text can't be had ([`Text::into_bytes`]).
 #[derive(Default)]
-pub struct Text(pub Vec<u8>);
+pub struct Text {
+    bytes: Vec<u8>,
+    cut: bool,
+}
 
 impl Text {
     /// Nothing yet.
     pub fn new() -> Text {
-        Text(Vec::new())
+        Text::default()
     }
 
     /// Adds bytes that need not be UTF-8.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Text {
-        self.0.extend_from_slice(bytes);
+        if self.bytes.try_reserve(bytes.len()).is_ok() {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            self.cut = true;
+        }
         self
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The finished text; `ENOMEM` if something was left out.
+    pub fn into_bytes(self) -> Result<Vec<u8>, Errno> {
+        if self.cut {
+            Err(Errno::ENOMEM)
+        } else {
+            Ok(self.bytes)
+        }
     }
 
     /// Adds a path, with the characters of `escape` (and backslashes) in octal.
@@ -31,7 +53,7 @@ impl Text {
             if escape.contains(&byte) {
                 self.put(format_args!("\\{byte:03o}"));
             } else {
-                self.0.push(byte);
+                self.bytes(&[byte]);
             }
         }
         self
@@ -39,7 +61,7 @@ impl Text {
 
     /// Adds formatted text.
     pub fn put(&mut self, args: fmt::Arguments<'_>) -> &mut Text {
-        // Appending to a Vec can't fail.
+        // What can't be added is remembered.
         let _ = fmt::Write::write_fmt(self, args);
         self
     }
@@ -47,14 +69,20 @@ impl Text {
 
 impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
         Ok(())
     }
 }
 
 impl From<&str> for Text {
     fn from(text: &str) -> Text {
-        Text(Vec::from(text.as_bytes()))
+        Text::from(Vec::from(text.as_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for Text {
+    fn from(bytes: Vec<u8>) -> Text {
+        Text { bytes, cut: false }
     }
 }
 
@@ -76,7 +104,7 @@ pub struct TextFile {
     inode: Arc<dyn Inode>,
     show: BoxedShow,
     store: Option<BoxedStore>,
-    text: Mutex<Option<Arc<[u8]>>>,
+    text: Mutex<Option<Arc<Vec<u8>>>>,
 }
 
 impl TextFile {
@@ -104,13 +132,13 @@ impl TextFile {
         }
     }
 
-    fn text(&self, offset: u64) -> Result<Arc<[u8]>, Errno> {
+    fn text(&self, offset: u64) -> Result<Arc<Vec<u8>>, Errno> {
         if offset > 0
             && let Some(text) = self.text.lock().clone()
         {
             return Ok(text);
         }
-        let text: Arc<[u8]> = Arc::from((self.show)()?.0);
+        let text = Arc::new((self.show)()?.into_bytes()?);
         *self.text.lock() = Some(text.clone());
         Ok(text)
     }

@@ -17,7 +17,7 @@ pub mod termios;
 mod write;
 
 pub use file::{Name, TtyFile};
-pub use termios::Winsize;
+pub use termios::{Termios1, Winsize};
 
 use super::{Metadata, SetAttr, Timestamp, pseudo};
 use crate::{
@@ -247,9 +247,9 @@ impl Tty {
         self.state.lock().winsize = size;
     }
 
-    /// Sets an input mode: for a terminal that nobody has opened yet.
-    pub fn init_input_mode(&self, flag: u32) {
-        self.state.lock().termios.iflag |= flag;
+    /// Sets the modes: for a terminal that nobody has opened yet.
+    pub fn init_modes(&self, modes: &Termios1) {
+        self.state.lock().termios.set_termios1(modes);
     }
 
     /// The other side is gone: reads end, writes fail, the session's leader is told.

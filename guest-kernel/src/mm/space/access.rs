@@ -14,6 +14,10 @@ pub(in crate::mm) fn in_page(addr: u64, len: usize) -> usize {
     len.min((PAGE_SIZE - addr % PAGE_SIZE) as usize)
 }
 
+#[allow(
+    dead_code,
+    reason = "for requests from outside, which read and write whatever the mappings say"
+)]
 impl AddressSpace {
     /// Where `addr` lies physically, its page made accessible for `access` first.
     pub(in crate::mm) fn locate(&self, addr: u64, access: Access) -> Result<u64, FaultError> {
@@ -174,6 +178,10 @@ impl AddressSpace {
     }
 }
 
+#[allow(
+    dead_code,
+    reason = "for requests from outside, which read and write whatever the mappings say"
+)]
 impl Inner {
     /// The frame of a mapped page, to be read or written by the kernel without regard to its protection.
     fn force(&mut self, page: u64, write: bool) -> Result<u64, FaultError> {

@@ -390,6 +390,10 @@ impl Pages {
         }
     }
 
+    #[allow(
+        dead_code,
+        reason = "for requests from outside, which read and write whatever the mappings say"
+    )]
     /// The frame of the page at `page`, filled if there is none; for `write`: one that may be changed without anybody noticing but this
     /// space (or those that share the mapping). Protection doesn't matter, and stays.
     pub fn force(&mut self, vma: &Vma, page: u64, write: bool) -> Result<u64, FaultError> {
@@ -431,6 +435,10 @@ impl Pages {
         Ok(new.phys())
     }
 
+    #[allow(
+        dead_code,
+        reason = "for requests from outside, which read and write whatever the mappings say"
+    )]
     /// A leaf for a page that isn't there; `own`: not the object's page of a private mapping but a copy.
     fn fresh(&self, vma: &Vma, page: u64, own: bool) -> Result<Entry, Errno> {
         let Backing::Object(object, _) = &vma.backing else {

@@ -31,7 +31,6 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::any::Any;
 use linux_raw_sys::{
     ioctl::{FIONREAD, TIOCOUTQ},
     net::{AF_UNIX, MSG_DONTWAIT, SO_PASSCRED, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM},
@@ -227,10 +226,6 @@ fn interrupted(error: WaitError, deadline: Option<u64>) -> Errno {
 }
 
 impl Socket for UnixSocket {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn options(&self) -> &Options {
         &self.options
     }

@@ -1,6 +1,10 @@
 //! argv and envp, copied from the caller's memory before that goes away.
 
-use crate::{Errno, mm::user, task::Process};
+use crate::{
+    Errno,
+    mm::{oom, user},
+    task::Process,
+};
 use alloc::{sync::Arc, vec::Vec};
 use linux_raw_sys::general::RLIMIT_STACK;
 use vitrine_abi::layout::PAGE_SIZE;
@@ -21,7 +25,7 @@ impl Budget {
     pub fn of(process: &Process) -> Budget {
         let quarter = process.limit(RLIMIT_STACK) / 4;
         Budget {
-            left: quarter.min(MAX_TOTAL).max(MIN_TOTAL),
+            left: quarter.clamp(MIN_TOTAL, MAX_TOTAL),
         }
     }
 
@@ -57,6 +61,7 @@ pub fn copy_strings(array: u64, budget: &mut Budget) -> Result<Vec<Arc<[u8]>>, E
             }
             let string = user::read_cstr(pointer, MAX_STRING).map_err(too_long)?;
             budget.take_string(&string)?;
+            oom::check_reserve()?;
             strings.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
             strings.push(Arc::from(string));
         }

@@ -149,7 +149,7 @@ impl Segment {
     fn range(&self) -> Result<(u64, u64), Errno> {
         let end = self.vaddr.checked_add(self.memsz).ok_or(Errno::EINVAL)?;
         let file_end = self.offset.checked_add(self.filesz);
-        let misplaced = self.filesz > 0 && (self.vaddr ^ self.offset) % PAGE_SIZE != 0;
+        let misplaced = self.filesz > 0 && !(self.vaddr ^ self.offset).is_multiple_of(PAGE_SIZE);
         if self.filesz > self.memsz || file_end.is_none() || misplaced {
             return Err(Errno::EINVAL);
         }

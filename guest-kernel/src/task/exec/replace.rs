@@ -7,7 +7,7 @@ use crate::{
     fs::Location,
     mm, sched,
     sync::{Interruptible, Mutex, wait_until},
-    task::{Task, exit, hooks, table, usage},
+    task::{Running, Task, exit, hooks, table, usage},
     trace,
 };
 use alloc::sync::Arc;
@@ -56,11 +56,11 @@ pub fn replace(
     task.set_comm(comm);
     if let Some(thread) = new_thread {
         let successor = successor(&task, thread, image.space);
-        report(&successor);
+        report(&task, &successor);
         leave_to(&task, successor);
         return Ok(Outcome::Successor);
     }
-    report(&task);
+    report(&task, &task);
     enter_space(&task, image.space);
     task.thread.set_fs_base(0);
     task.thread.set_gs_base(0);
@@ -90,7 +90,7 @@ fn unshare_files(task: &Task) -> Result<(), Errno> {
     let files = task.files()?;
     // One reference is the task's, one is here.
     let files = if Arc::strong_count(&files) > 2 {
-        let own = files.fork();
+        let own = files.fork()?;
         *task.files.lock() = Some(own.clone());
         own
     } else {
@@ -103,7 +103,7 @@ fn unshare_files(task: &Task) -> Result<(), Errno> {
 fn change_process(task: &Task, image: &Image, executable: Option<Location>) {
     let process = &task.process;
     process.signals.exec();
-    *process.executable.lock() = executable;
+    *process.executable.lock() = executable.map(Running::new);
     *process.arguments.lock() = image.arguments.clone();
     process.executed.store(true, Ordering::Relaxed);
     process.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
@@ -117,17 +117,24 @@ fn change_process(task: &Task, image: &Image, executable: Option<Location>) {
     *task.rseq.lock() = Default::default();
 }
 
-/// Tells those who watch what runs now.
-fn report(task: &Task) {
+/// Tells those who watch what runs now, in `task`, because `caller` called execve.
+fn report(caller: &Task, task: &Task) {
     let process = &task.process;
     let executable = process.executable.lock().clone();
     let identity = executable
         .as_ref()
         .and_then(|file| file.inode.metadata().ok());
     let (dev, ino) = identity.map_or((0, 0), |metadata| (metadata.dev, metadata.ino));
-    let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path);
+    let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path.clone());
     let cwd = task.fs.lock().cwd.lock().path.clone();
-    trace::exec(task, &path, &process.arguments.lock(), &cwd, dev, ino);
+    let program = trace::Program {
+        path: &path,
+        arguments: &process.arguments.lock(),
+        cwd: &cwd,
+        dev,
+        ino,
+    };
+    trace::exec(caller, task, &program);
 }
 
 /// Swaps the task's address space for the new one, which is active from then on.

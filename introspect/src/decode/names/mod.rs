@@ -5,10 +5,12 @@
 
 mod files;
 mod io;
+pub(in crate::decode) mod ioctl;
 mod ipc;
 mod memory;
 mod net;
 mod process;
+mod rare;
 mod signal;
 mod system;
 
@@ -219,6 +221,14 @@ pub fn of(set: Set) -> &'static Names {
         Set::NetlinkFamily => &net::NETLINK_FAMILY,
         Set::IpOpt => &net::IP_OPT,
         Set::Ipv6Opt => &net::IPV6_OPT,
+        Set::ClockState => &rare::CLOCK_STATE,
+        Set::ClockStatus => &rare::CLOCK_STATUS,
+        Set::ClockModes => &rare::CLOCK_MODES,
+        Set::Capabilities => &rare::CAPABILITIES,
+        Set::SchedFlags => &rare::SCHED_FLAGS,
+        Set::SigevNotify => &rare::SIGEV_NOTIFY,
+        Set::InterfaceFlags => &rare::INTERFACE_FLAGS,
+        Set::Futex2 => &rare::FUTEX2,
     }
 }
 
