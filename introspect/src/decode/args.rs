@@ -244,7 +244,7 @@ fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
 }
 
 /// The bits of a flags argument that the kernel looks at.
-fn flag_bits(set: Set, raw: u64) -> u64 {
+pub(crate) fn flag_bits(set: Set, raw: u64) -> u64 {
     match set {
         Set::Prot | Set::Mremap | Set::FanMask | Set::MountFlags | Set::PerfEventOpen => raw,
         _ => u64::from(raw as u32),

@@ -7,6 +7,7 @@ use super::{Options, PidPrefix, Sink, Timestamps};
 use crate::{
     decode::{args, put, ret, signals, text},
     event::{Event, EventKind, ExitEvent, Phase, SyscallEvent},
+    hits,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -144,6 +145,7 @@ impl StraceSink {
         self.pad();
         put(&mut self.out, "= ");
         ret::write(&mut self.out, call, &self.options.style);
+        hits::note(&mut self.out, call);
         if self.options.durations && call.ret.is_some() {
             put(&mut self.out, " <");
             text::udec(&mut self.out, call.duration_ns / 1_000_000_000);
