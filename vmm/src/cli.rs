@@ -29,6 +29,12 @@ Examples:
   vitrine doctor
   vitrine doctor --json | jq .mode";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  vitrine filter explain 'evt.type = openat and path startswith /etc/'
+  vitrine filter explain 'evt.failed and evt.latency > 10ms'
+  vitrine filter explain 'evt.type in (%network) and not proc.aname = sshd'";
+
 /// Runs an unmodified Linux program in a micro-VM of its own and shows everything that it does.
 #[derive(Debug, Parser)]
 #[command(name = "vitrine", version, after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -50,6 +56,28 @@ pub enum Command {
     /// Check this machine: KVM, guest mode, processor features, jail, costs
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
+    /// Work with filter expressions
+    Filter {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: FilterCommand,
+    },
+}
+
+/// What to do with filter expressions.
+#[derive(Debug, Subcommand)]
+pub enum FilterCommand {
+    /// Show which calls an expression watches, what the guest decides, what is left to the host, and the guest's programs
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainOptions),
+}
+
+/// Options of `vitrine filter explain`.
+#[derive(Debug, Args)]
+pub struct ExplainOptions {
+    /// The expression
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expression: String,
 }
 
 /// Options of `vitrine doctor`.

@@ -9,6 +9,7 @@ mod boot;
 pub mod cli;
 pub mod doctor;
 mod events;
+pub mod filter_explain;
 mod host;
 pub mod jail;
 #[allow(unsafe_code)]

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use vitrine_vmm::cli::{Cli, Command};
+use vitrine_vmm::cli::{Cli, Command, FilterCommand};
 use vitrine_vmm::run::RunError;
-use vitrine_vmm::{End, doctor, log, run, tty};
+use vitrine_vmm::{End, doctor, filter_explain, log, run, tty};
 
 /// The sandbox itself failed.
 const OWN_FAILURE: u8 = 125;
@@ -19,6 +19,8 @@ const NOT_FOUND: u8 = 127;
 const SIGNALLED: i32 = 128;
 /// `doctor` found something that keeps sandboxes from running.
 const UNHEALTHY: u8 = 1;
+/// A filter expression is wrong: as any other usage error.
+const WRONG_EXPRESSION: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -54,6 +56,15 @@ fn main() -> ExitCode {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::from(UNHEALTHY)
+            }
+        }
+        Command::Filter {
+            command: FilterCommand::Explain(options),
+        } => {
+            if filter_explain::explain(&options) {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(WRONG_EXPRESSION)
             }
         }
     }
