@@ -353,7 +353,8 @@ pub const NO_LAST: u32 = u32::MAX;
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 pub struct RuleEntry {
-    /// The VMM's number for it, stable while it exists: counts survive when a new filter has the same rule.
+    /// The VMM's number for the rule. Several entries may share it (one rule whose calls have their arguments in other places): hits are counted by it, and
+    /// counts survive when a new filter has it too.
     pub id: u64,
     /// Program, or [`NO_PROGRAM`]: always.
     pub program: u32,
@@ -393,7 +394,7 @@ impl RuleEntry {
 /// One thing that a rule does.
 #[repr(C)]
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 pub struct ActionEntry {
     /// One of [`action`].

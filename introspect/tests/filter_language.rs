@@ -259,6 +259,7 @@ const PIECES: &[&str] = &[
 ];
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..Default::default() })]
     #[test]
     fn any_text_is_survived(text in ".{0,200}") {
         if let Err(error) = parse(&text, &definitions()) {

@@ -32,6 +32,8 @@ pub mod lexer;
 pub mod lower;
 pub mod parser;
 mod residual;
+pub mod rules;
+pub mod strace;
 
 pub use compile::Compiler;
 pub use error::Error;
@@ -39,6 +41,7 @@ pub use eval::Evaluator;
 pub use explain::explain;
 pub use parser::Definitions;
 pub use residual::Residual;
+pub use rules::Rule;
 
 use expr::Expr;
 
