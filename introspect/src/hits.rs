@@ -26,6 +26,13 @@ pub struct Hit<'a> {
     pub name: &'a [u8],
 }
 
+impl Hit<'_> {
+    /// Whether it makes the call be told, whoever wants to see it.
+    pub fn logs(&self) -> bool {
+        matches!(self.body.action, action::LOG | action::ANNOTATE)
+    }
+}
+
 impl SyscallEvent {
     /// What rules did to the call, in order.
     pub fn hits(&self) -> impl Iterator<Item = Hit<'_>> {

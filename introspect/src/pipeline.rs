@@ -2,7 +2,7 @@
 
 use crate::{
     decoder::Decoder,
-    event::EventKind,
+    event::{Event, EventKind},
     print::{Options, Sink, json::JsonSink, strace::StraceSink},
     record::Records,
 };
@@ -18,10 +18,15 @@ pub enum Format {
     Json,
 }
 
+/// Decides whether an event is printed. It is asked about each, in order.
+pub type Select = Box<dyn FnMut(&Event) -> bool + Send>;
+
 /// A decoder and its sinks.
 pub struct Pipeline {
     decoder: Decoder,
     sinks: Vec<Box<dyn Sink>>,
+    /// Decides which events are printed; `None`: all.
+    select: Option<Select>,
     /// Dropped records that the stream itself has told of.
     told_drops: u64,
 }
@@ -36,8 +41,14 @@ impl Pipeline {
         Pipeline {
             decoder: Decoder::new(),
             sinks: vec![sink],
+            select: None,
             told_drops: 0,
         }
+    }
+
+    /// Prints only what `select` says; what is lost or corrupt is always told.
+    pub fn select(&mut self, select: Select) {
+        self.select = Some(select);
     }
 
     /// Adds another sink.
@@ -55,8 +66,14 @@ impl Pipeline {
             if let EventKind::Drops { count, .. } = event.kind {
                 self.told_drops = self.told_drops.saturating_add(count);
             }
+            let wanted = self.select.as_mut().is_none_or(|select| select(event));
+            let always = matches!(event.kind, EventKind::Drops { .. } | EventKind::Corrupt(_));
             for sink in &mut self.sinks {
-                sink.event(event)?;
+                if wanted || always {
+                    sink.event(event)?;
+                } else {
+                    sink.skipped(event);
+                }
             }
         }
         for sink in &mut self.sinks {

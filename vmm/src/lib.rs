@@ -21,6 +21,7 @@ pub mod run;
 pub mod trace;
 pub mod tty;
 mod vcpu;
+pub mod watch;
 mod workload;
 
 pub use bell::End;

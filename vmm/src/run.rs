@@ -22,6 +22,7 @@ use crate::ring::{RingReader, Sink};
 use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
+use crate::watch::{Watch, WatchError};
 use crate::{tty, workload};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
@@ -77,6 +78,9 @@ pub enum RunError {
     /// Files.
     #[error(transparent)]
     Files(#[from] FileError),
+    /// What is to be watched or changed.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// KVM.
     #[error(transparent)]
     Kvm(#[from] KvmError),
@@ -106,8 +110,9 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
     let here = here.unwrap_or_else(|| PathBuf::from("/"));
     let hide: Vec<PathBuf> = options.hide.iter().map(|path| here.join(path)).collect();
     let files = Files::new(&options.root, &hide, descriptors)?;
-    let workload = workload(&options, &files, umask, rlimits)?;
-    let sink = options.trace.then(|| sink(&options)).transpose()?;
+    let watch = Watch::new(&options)?;
+    let workload = workload(&options, &files, umask, rlimits, &watch)?;
+    let sink = watch.printed.then(|| sink(&options, watch)).transpose()?;
 
     let other_kernel = options.kernel.as_deref().map(read_kernel).transpose()?;
     let image = match &other_kernel {
@@ -252,7 +257,7 @@ fn read_kernel(path: &Path) -> Result<Vec<u8>, RunError> {
 }
 
 /// What takes the event records of this run.
-fn sink(options: &RunOptions) -> Result<Box<dyn Sink>, RunError> {
+fn sink(options: &RunOptions, watch: Watch) -> Result<Box<dyn Sink>, RunError> {
     let output = match &options.output {
         Some(path) => {
             Output::File(
@@ -268,7 +273,7 @@ fn sink(options: &RunOptions) -> Result<Box<dyn Sink>, RunError> {
         cli::Format::Strace => vitrine_introspect::Format::Strace,
         cli::Format::Json => vitrine_introspect::Format::Json,
     };
-    Ok(Box::new(TraceSink::new(format, output)))
+    Ok(Box::new(TraceSink::new(format, output, watch)))
 }
 
 /// Handles of the guest are descriptors of this process: allows as many as the caller's hard limit does. Returns the limit.
@@ -290,6 +295,7 @@ fn workload(
     files: &Files,
     umask: u32,
     rlimits: [[u64; 2]; 16],
+    watch: &Watch,
 ) -> Result<Workload, RunError> {
     let command = &options.command[0];
     if command.is_empty() {
@@ -328,7 +334,7 @@ fn workload(
         )
     });
     let mut flags = 0;
-    if options.trace {
+    if watch.printed && watch.filter.is_empty() {
         flags |= FLAG_TRACE_ALL;
     }
     if options.lossy {
@@ -358,7 +364,7 @@ fn workload(
         nice: workload::nice(),
         rlimits,
         seed,
-        filter: Vec::new(),
+        filter: watch.filter.clone(),
     })
 }
 

@@ -9,6 +9,7 @@ use vitrine_introspect::record::whole_records;
 use vitrine_introspect::{Format, Pipeline};
 
 use crate::ring::Sink;
+use crate::watch::Watch;
 
 /// Where a trace goes.
 pub enum Output {
@@ -26,7 +27,8 @@ pub struct TraceSink {
 
 impl TraceSink {
     /// A sink in strace's form: thread ids as `strace -f` prints them, descriptors with what they refer to, durations.
-    pub fn new(format: Format, output: Output) -> TraceSink {
+    /// `watch` decides which events are printed.
+    pub fn new(format: Format, output: Output, mut watch: Watch) -> TraceSink {
         let pid_prefix = match output {
             Output::File(_) => PidPrefix::Always,
             Output::Stderr => PidPrefix::Several,
@@ -44,8 +46,10 @@ impl TraceSink {
             Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
             Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, crate::log::Stderr)),
         };
+        let mut pipeline = Pipeline::new(format, options, writer);
+        pipeline.select(Box::new(move |event| watch.accepts(event)));
         TraceSink {
-            pipeline: Pipeline::new(format, options, writer),
+            pipeline,
             failed: false,
         }
     }

@@ -23,13 +23,16 @@ use vitrine_abi::{
 pub(super) struct Active {
     /// The tables.
     pub filter: Filter,
-    /// By number of the rule.
     counts: Vec<Count>,
+    /// By number of the rule: which of the counts is its. Rules with the same id are one rule, which looks different to different calls.
+    count_of: Vec<u32>,
 }
 
 /// Matches of one rule so far, and the state of its draws.
 #[derive(Default)]
 struct Count {
+    /// [`RuleEntry::scope`].
+    scope: u8,
     all: AtomicU64,
     /// By process or thread id.
     each: Mutex<BTreeMap<i32, u64>>,
@@ -71,21 +74,32 @@ pub(super) fn install(blob: &[u8]) -> Result<(), Invalid> {
 
 /// Puts a checked filter in force. Rules that the one before had too go on counting where they were.
 fn install_filter(filter: Filter) -> Result<(), Invalid> {
-    let mut counts = Vec::new();
-    if counts.try_reserve_exact(filter.rules.len()).is_err() {
+    let (mut counts, mut count_of) = (Vec::new(), Vec::new());
+    let rules = filter.rules.len();
+    if counts.try_reserve_exact(rules).is_err() || count_of.try_reserve_exact(rules).is_err() {
         return Err(Invalid::NoMemory);
     }
     let old = current();
-    counts.extend(filter.rules.iter().map(|rule| {
-        let kept = old.as_ref().and_then(|old| old.take_count(rule.id));
-        kept.unwrap_or_else(|| Count {
-            draws: AtomicU64::new(seed()),
-            ..Count::default()
-        })
-    }));
+    let mut known = BTreeMap::new();
+    for rule in &filter.rules {
+        let number = *known.entry(rule.id).or_insert_with(|| {
+            let kept = old.as_ref().and_then(|old| old.count(rule.id));
+            counts.push(kept.unwrap_or_else(|| Count {
+                scope: rule.scope,
+                draws: AtomicU64::new(seed()),
+                ..Count::default()
+            }));
+            counts.len() as u32 - 1
+        });
+        count_of.push(number);
+    }
     let header = filter.header;
     let armed: [u8; CALLS] = core::array::from_fn(|nr| armed_by(&filter, nr));
-    *FILTER.lock() = Some(Arc::new(Active { filter, counts }));
+    *FILTER.lock() = Some(Arc::new(Active {
+        filter,
+        counts,
+        count_of,
+    }));
     for (byte, value) in ARMED.iter().zip(armed) {
         byte.store(value, Ordering::Relaxed);
     }
@@ -161,7 +175,8 @@ impl Active {
 
     /// Counts a match of rule `number` by `task`, and says whether the rule applies to it.
     pub fn hit(&self, number: u32, rule: &RuleEntry, task: &Task) -> bool {
-        let Some(count) = self.counts.get(number as usize) else {
+        let index = self.count_of.get(number as usize).copied();
+        let Some(count) = index.and_then(|index| self.counts.get(index as usize)) else {
             return false;
         };
         let hit = match rule.scope {
@@ -181,11 +196,12 @@ impl Active {
         rule.counts(hit) && (rule.probability >= ALWAYS || count.draw() < rule.probability)
     }
 
-    /// The counts of a rule of the filter before, which stops counting.
-    fn take_count(&self, id: u64) -> Option<Count> {
+    /// The count so far of the rule with this id.
+    fn count(&self, id: u64) -> Option<Count> {
         let number = self.filter.rules.iter().position(|rule| rule.id == id)?;
-        let count = self.counts.get(number)?;
+        let count = self.counts.get(*self.count_of.get(number)? as usize)?;
         Some(Count {
+            scope: count.scope,
             all: AtomicU64::new(count.all.load(Ordering::Relaxed)),
             each: Mutex::new(count.each.lock().clone()),
             draws: AtomicU64::new(count.draws.load(Ordering::Relaxed)),
@@ -212,14 +228,16 @@ pub(super) fn forget(task: &Task, process_ended: bool) {
     let Some(active) = current() else {
         return;
     };
-    for (rule, count) in active.filter.rules.iter().zip(&active.counts) {
-        if rule.scope == SCOPE_GLOBAL {
-            continue;
-        }
-        if rule.scope != SCOPE_PROCESS {
-            count.each.lock().remove(&task.tid);
-        } else if process_ended {
-            count.each.lock().remove(&task.process.pid);
+    for count in &active.counts {
+        match count.scope {
+            SCOPE_GLOBAL => {}
+            SCOPE_PROCESS if !process_ended => {}
+            SCOPE_PROCESS => {
+                count.each.lock().remove(&task.process.pid);
+            }
+            _ => {
+                count.each.lock().remove(&task.tid);
+            }
         }
     }
 }

@@ -234,8 +234,8 @@ impl StraceSink {
         self.end_line();
     }
 
-    fn exit(&mut self, event: &Event, exit: &ExitEvent) {
-        let status = exit.body.status;
+    /// Ends the line of the call that a thread was in when it ended.
+    fn cut_off(&mut self, event: &Event, exit: &ExitEvent) {
         if let Some(printed) = self.begun.remove(&event.tid) {
             // Killed inside a call.
             let call = vitrine_abi::syscall::get(exit.in_call.unwrap_or(u64::MAX));
@@ -249,6 +249,11 @@ impl StraceSink {
             put(&mut self.out, "= ?");
             self.end_line();
         }
+    }
+
+    fn exit(&mut self, event: &Event, exit: &ExitEvent) {
+        let status = exit.body.status;
+        self.cut_off(event, exit);
         if exit.body.process_ended == REPLACED {
             return;
         }
@@ -330,6 +335,21 @@ impl Sink for StraceSink {
             self.write_out()?;
         }
         Ok(())
+    }
+
+    fn skipped(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Fork { child_tid, .. } => {
+                self.live.insert(*child_tid);
+            }
+            EventKind::Exit(exit) => {
+                self.cut_off(event, exit);
+                if exit.body.process_ended != REPLACED {
+                    self.live.remove(&event.tid);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
