@@ -342,10 +342,19 @@ fn child_registers(_: &Folder) -> Result<(), Failed> {
 
 fn racing_thread(folder: &Folder) -> Result<(), Failed> {
     let (allowed, forbidden) = (folder.path("allowed"), folder.path("forbidden"));
-    let rule = format!("openat if path == \"{forbidden}\" then return -EACCES");
+    let deny = format!("openat if path == \"{forbidden}\" then return -EACCES");
+    // Between the decision and the call the other thread has time to exchange the path.
+    let wait = format!("openat if path == \"{allowed}\" probability=0.01 then delay 1ms");
     let program = program("arguments");
-    let outcome = with_rule(&rule, &[&program, "race", &allowed, &forbidden])?;
-    expect(&outcome, 0, "allowed: sometimes\nforbidden: 0\n")
+    for options in [
+        &["--rule", &deny][..],
+        &["--rule", &deny, "--rule", &wait],
+        &["--rule", &deny, "--rule", &wait, "-t", "-o", "/dev/null"],
+    ] {
+        let outcome = with(options, &[&program, "race", &allowed, &forbidden])?;
+        expect(&outcome, 0, "allowed: sometimes\nforbidden: 0\n")?;
+    }
+    Ok(())
 }
 
 fn rules_from_a_file(folder: &Folder) -> Result<(), Failed> {
