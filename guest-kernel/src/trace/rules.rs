@@ -61,11 +61,6 @@ struct Hit {
 }
 
 impl Hits {
-    /// Whether nothing was done.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     /// Adds them to a record.
     pub fn write(&self, record: &mut Record, active: &Active) {
         for hit in &self.list {
