@@ -1,14 +1,37 @@
-//! Compiles the guest test programs (programs/*.c) with gcc, dynamically and statically linked.
-//! Their folder is named in `target/test-programs`, for the nested machine's image.
+//! Compiles the guest test programs with gcc: programs/*.c dynamically and statically linked, fuzz/*.c statically.
+//! Their folders are named in `target/test-programs`, for the nested machine's image.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn main() {
-    println!("cargo:rerun-if-changed=programs");
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("programs");
-    fs::create_dir_all(&out).unwrap_or_else(|error| panic!("making {}: {error}", out.display()));
-    let mut sources: Vec<PathBuf> = fs::read_dir("programs")
-        .unwrap_or_else(|error| panic!("reading tests/programs: {error}"))
+    let dynamic = ("", &["-pie"][..]);
+    let fixed = (".static", &["-static"][..]);
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let (programs, fuzz) = (out.join("programs"), out.join("fuzz"));
+    compile("programs", &programs, &[dynamic, fixed]);
+    compile("fuzz", &fuzz, &[("", &["-static"][..])]);
+    println!(
+        "cargo:rustc-env=VITRINE_TEST_PROGRAMS={}",
+        programs.display()
+    );
+    println!("cargo:rustc-env=VITRINE_FUZZ_PROGRAMS={}", fuzz.display());
+    // OUT_DIR is target/PROFILE/build/NAME-HASH/out.
+    if let Some(target) = out.ancestors().nth(4) {
+        let folders = format!("{}\n{}\n", programs.display(), fuzz.display());
+        let _ = fs::write(target.join("test-programs"), folders);
+    }
+}
+
+/// Compiles each C file in `from` to a program in `to` for each suffix and its flags.
+fn compile(from: &str, to: &Path, variants: &[(&str, &[&str])]) {
+    println!("cargo:rerun-if-changed={from}");
+    fs::create_dir_all(to).unwrap_or_else(|error| panic!("making {}: {error}", to.display()));
+    let mut sources: Vec<PathBuf> = fs::read_dir(from)
+        .unwrap_or_else(|error| panic!("reading tests/{from}: {error}"))
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
         .collect();
@@ -19,20 +42,20 @@ fn main() {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        for (suffix, flags) in [("", &["-pie"][..]), (".static", &["-static"][..])] {
-            let binary = out.join(format!("{name}{suffix}"));
+        for (suffix, flags) in variants {
             let status = Command::new("gcc")
                 .args([
                     "-O1",
                     "-Wall",
                     "-Wno-stringop-overflow",
+                    "-Wno-unused-result",
                     "-pthread",
                     "-fPIE",
                     "-o",
                 ])
-                .arg(&binary)
+                .arg(to.join(format!("{name}{suffix}")))
                 .arg(&source)
-                .args(flags)
+                .args(*flags)
                 .args(["-lm"])
                 .status();
             match status {
@@ -41,10 +64,5 @@ fn main() {
                 Err(error) => panic!("starting gcc (Debian package gcc): {error}"),
             }
         }
-    }
-    println!("cargo:rustc-env=VITRINE_TEST_PROGRAMS={}", out.display());
-    // OUT_DIR is target/PROFILE/build/NAME-HASH/out.
-    if let Some(target) = out.ancestors().nth(5) {
-        let _ = fs::write(target.join("test-programs"), format!("{}\n", out.display()));
     }
 }

@@ -76,6 +76,11 @@ pub const FLAG_LOSSY: u64 = 1 << 1;
 /// [`BootInfo::flags`]: the kernel times its own primitives (bare SYSCALL, fault) and reports them (`vitrine doctor`).
 pub const FLAG_SELF_BENCH: u64 = 1 << 2;
 
+/// [`BootInfo::flags`]: each recorded call carries the address that it was made from (`event::field::RIP`).
+pub const FLAG_TRACE_RIP: u64 = 1 << 8;
+/// [`BootInfo::flags`]: environments are captured, not only counted.
+pub const FLAG_TRACE_ENVIRONMENT: u64 = 1 << 9;
+
 /// The boot information. Written once by the VMM before the first instruction.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -120,7 +125,7 @@ pub struct BootInfo {
     /// Initial umask.
     pub umask: u32,
     /// NUL-terminated strings one after the other: `argc` arguments, then `envc` environment strings, then the working
-    /// directory, then the host name. The program to run is `argv[0]`, already looked up in PATH and made absolute in the string
+    /// directory, then the host name. The program to run is `argv[0]`, already looked up in PATH, in the string
     /// that follows the host name.
     pub strings: Region,
     /// Supplementary groups, as many as `group_count`.
@@ -137,6 +142,10 @@ pub struct BootInfo {
     pub rlimits: [[u64; 2]; 16],
     /// Modes of the caller's terminal.
     pub terminal: TerminalModes,
+    /// Bytes of a buffer's contents that a trace captures; 0: as many as the kernel deems right.
+    pub trace_buffer: u32,
+    /// Bytes of a string (other than a path) that a trace captures; 0: as many as the kernel deems right.
+    pub trace_string: u32,
     /// The filter in force from the first call on, as a blob of [`crate::filter`]; empty: the flags alone decide.
     pub filter: Region,
     /// Where later requests carry their contents ([`crate::shared::ControlPage::request_kind`]); empty: there are none.

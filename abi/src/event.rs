@@ -284,6 +284,8 @@ pub mod field {
     pub const COMM: u8 = 20;
     /// The id (COUNT) that the thread had before the execve that made it the leader.
     pub const OLD_TID: u8 = 21;
+    /// The address behind the instruction that made the call (COUNT).
+    pub const RIP: u8 = 22;
 }
 
 /// The head of an item.

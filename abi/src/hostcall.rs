@@ -49,6 +49,11 @@ pub enum Op {
     StatFs = 7,
     /// `(handle, name_buf, name_len, buf, len) -> bytes`: an extended attribute (getxattr(2)); `len` 0 asks for the size.
     GetXattr = 8,
+    /// `(handle, buf, len) -> bytes`: the names of the extended attributes (listxattr(2)); `len` 0 asks for the size.
+    ListXattr = 9,
+    /// `(dir, buf, len) -> bytes`: the names, each with a NUL after it, of the entries that have extended attributes, in one go for all of a
+    /// directory; `-ERANGE` if they don't fit.
+    XattrEntries = 10,
     /// `(fd, buf, len) -> bytes accepted`: output to the caller's descriptor 1 or 2 (or 0, for a terminal). 0 accepted: the VMM's queue is full, and
     /// `PENDING_CONSOLE_OUTPUT` will follow. `-EPIPE`: the reader is gone.
     ConsoleWrite = 16,
@@ -57,6 +62,14 @@ pub enum Op {
     /// `(fd, offset, whence) -> position`: lseek(2) on the caller's descriptor 0, 1 or 2 when it is a regular file (`ConsoleFd::kind` 3); `offset` is
     /// signed. `-ESPIPE` for any other kind.
     ConsoleSeek = 18,
+    /// `(fd, offset, buf, len) -> bytes`: pread(2) from the caller's descriptor 0, 1 or 2 when it is a regular file; `-ESPIPE` for any other kind.
+    ConsoleReadAt = 19,
+    /// `(fd, offset, buf, len) -> bytes`: pwrite(2) to the caller's descriptor 0, 1 or 2 when it is a regular file; `-ESPIPE` for any other kind.
+    ConsoleWriteAt = 20,
+    /// `(fd, attr_buf)`: writes [`HostAttr`] of the caller's descriptor 0, 1 or 2 when it is a regular file; `-ESPIPE` for any other kind.
+    ConsoleGetAttr = 21,
+    /// `(fd, size)`: ftruncate(2) of the caller's descriptor 0, 1 or 2 when it is a regular file; `-ESPIPE` for any other kind.
+    ConsoleTruncate = 22,
     /// `(buf)`: writes [`HostTime`], all three clocks read together.
     Time = 32,
     /// `(buf, len)`: entropy.
@@ -84,9 +97,15 @@ impl Op {
             6 => Op::Close,
             7 => Op::StatFs,
             8 => Op::GetXattr,
+            9 => Op::ListXattr,
+            10 => Op::XattrEntries,
             16 => Op::ConsoleWrite,
             17 => Op::ConsoleRead,
             18 => Op::ConsoleSeek,
+            19 => Op::ConsoleReadAt,
+            20 => Op::ConsoleWriteAt,
+            21 => Op::ConsoleGetAttr,
+            22 => Op::ConsoleTruncate,
             32 => Op::Time,
             33 => Op::Random,
             34 => Op::Log,

@@ -11,7 +11,10 @@ use crate::{
     sync::WaitQueue,
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, SeqCst},
+};
 use vitrine_abi::{
     boot::Region,
     hostcall::{HostAttr, HostDirEntry, HostTime, Op},
@@ -21,6 +24,9 @@ use zerocopy::{FromBytes, IntoBytes};
 
 /// How often the slot is looked at before the doorbell is rung although the VMM's service thread said it was spinning.
 const SPINS: u32 = 20_000;
+
+/// Longest value, and longest list of names, of extended attributes.
+const MAX_XATTR: usize = 64 << 10;
 
 /// Most pieces in one `Op::Read`.
 const MAX_PIECES: usize = 512;
@@ -152,9 +158,17 @@ pub fn read_link(link: &HostHandle) -> Result<Vec<u8>, Errno> {
     Ok(buffer)
 }
 
+static FILES_READ: AtomicU64 = AtomicU64::new(0);
+
+/// Calls of [`read_pages`] so far.
+pub fn files_read() -> u64 {
+    FILES_READ.load(Relaxed)
+}
+
 /// Reads file contents into whole frames, one page each, from `offset` (a multiple of the page size). Returns the bytes read; what is
 /// beyond the end of the file is left as it was (zero in fresh frames).
 pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<usize, Errno> {
+    FILES_READ.store(files_read() + 1, Relaxed);
     let mut total = 0;
     for chunk in frames.chunks(MAX_PIECES) {
         let mut pieces: Vec<Region> = Vec::with_capacity(chunk.len());
@@ -186,6 +200,44 @@ pub fn read_pages(file: &HostHandle, offset: u64, frames: &[Frame]) -> Result<us
     Ok(total)
 }
 
+/// An extended attribute; `ENODATA` if there is none of this name.
+pub fn get_xattr(file: &HostHandle, name: &[u8]) -> Result<Vec<u8>, Errno> {
+    let name = name.to_vec();
+    xattr_bytes(|buf, len| {
+        let args = [file.0, physical(&name), name.len() as u64, buf, len, 0];
+        call(Op::GetXattr, args)
+    })
+}
+
+/// The names of the extended attributes, each with a NUL after it.
+pub fn list_xattr(file: &HostHandle) -> Result<Vec<u8>, Errno> {
+    xattr_bytes(|buf, len| call(Op::ListXattr, [file.0, buf, len, 0, 0, 0]))
+}
+
+/// The names, each with a NUL after it, of a directory's entries that have extended attributes; `ERANGE` if they are too many.
+pub fn xattr_entries(dir: &HostHandle) -> Result<Vec<u8>, Errno> {
+    let mut buffer = alloc::vec![0u8; MAX_XATTR];
+    let len = buffer.len() as u64;
+    let bytes = call(
+        Op::XattrEntries,
+        [dir.0, physical_mut(&mut buffer), len, 0, 0, 0],
+    )?;
+    buffer.truncate(bytes);
+    Ok(buffer.as_slice().to_vec())
+}
+
+/// Asks for the size, then for the bytes.
+fn xattr_bytes(ask: impl Fn(u64, u64) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
+    let size = ask(0, 0)?;
+    if size == 0 {
+        return Ok(Vec::new());
+    }
+    let mut buffer = alloc::vec![0u8; size.min(MAX_XATTR)];
+    let bytes = ask(physical_mut(&mut buffer), buffer.len() as u64)?;
+    buffer.truncate(bytes);
+    Ok(buffer)
+}
+
 /// Console output to the caller's descriptor `fd`: bytes accepted, 0 when the VMM's queue is full
 /// (wait for [`console_output_queue`]), `EPIPE` when nobody reads.
 pub fn console_write(fd: u32, data: &[u8]) -> Result<usize, Errno> {
@@ -203,6 +255,59 @@ pub fn console_read(buf: &mut [u8]) -> Result<usize, Errno> {
         [physical_mut(buf), length as u64, 0, 0, 0, 0],
     )?
     .min(length))
+}
+
+/// lseek(2) on the caller's descriptor `fd`, which is a regular file.
+pub fn console_seek(fd: u32, offset: i64, whence: u32) -> Result<usize, Errno> {
+    let args = [
+        u64::from(fd),
+        offset.cast_unsigned(),
+        u64::from(whence),
+        0,
+        0,
+        0,
+    ];
+    call(Op::ConsoleSeek, args)
+}
+
+/// pread(2) from the caller's descriptor `fd`, which is a regular file.
+pub fn console_read_at(fd: u32, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
+    let length = buf.len();
+    let args = [
+        u64::from(fd),
+        offset,
+        physical_mut(buf),
+        length as u64,
+        0,
+        0,
+    ];
+    Ok(call(Op::ConsoleReadAt, args)?.min(length))
+}
+
+/// pwrite(2) to the caller's descriptor `fd`, which is a regular file.
+pub fn console_write_at(fd: u32, offset: u64, data: &[u8]) -> Result<usize, Errno> {
+    let args = [
+        u64::from(fd),
+        offset,
+        physical(data),
+        data.len() as u64,
+        0,
+        0,
+    ];
+    Ok(call(Op::ConsoleWriteAt, args)?.min(data.len()))
+}
+
+/// Attributes of the caller's descriptor `fd`, which is a regular file.
+pub fn console_attr(fd: u32) -> Result<HostAttr, Errno> {
+    let mut attr = alloc::boxed::Box::new(HostAttr::default());
+    let args = [u64::from(fd), physical_mut(attr.as_mut_bytes()), 0, 0, 0, 0];
+    call(Op::ConsoleGetAttr, args)?;
+    Ok(*attr)
+}
+
+/// ftruncate(2) of the caller's descriptor `fd`, which is a regular file.
+pub fn console_truncate(fd: u32, size: u64) -> Result<(), Errno> {
+    call(Op::ConsoleTruncate, [u64::from(fd), size, 0, 0, 0, 0]).map(|_| ())
 }
 
 /// Woken when console input arrives.

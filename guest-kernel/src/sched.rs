@@ -7,7 +7,7 @@ use crate::{
     arch,
     mm::{host, space},
     sync::Mutex,
-    task::Task,
+    task::{Task, usage::Counter},
     time, trace,
 };
 use alloc::{collections::BTreeMap, sync::Arc};
@@ -37,10 +37,12 @@ pub struct SchedState {
     pub nice: AtomicI32,
     /// Nanoseconds on the vCPU, without the current stretch.
     pub run_ns: AtomicU64,
-    /// Times it gave up the vCPU by itself.
-    pub voluntary_switches: AtomicU64,
-    /// Times it was pre-empted.
-    pub involuntary_switches: AtomicU64,
+    /// Nanoseconds it was runnable and waited for the vCPU.
+    pub waited_ns: AtomicU64,
+    /// When it was queued last.
+    queued_at: AtomicU64,
+    /// Times it got the vCPU.
+    pub turns: AtomicU64,
 }
 
 impl SchedState {
@@ -52,12 +54,14 @@ impl SchedState {
         }
     }
 
-    /// Switches away from it: by itself, and pre-empted.
-    pub fn switches(&self) -> (u64, u64) {
-        (
-            self.voluntary_switches.load(Relaxed),
-            self.involuntary_switches.load(Relaxed),
-        )
+    /// Nanoseconds on the vCPU, the current stretch included.
+    pub fn total_run_ns(&self, running: bool) -> u64 {
+        let now = if running {
+            time::monotonic_ns().saturating_sub(self.switched_in.load(Relaxed))
+        } else {
+            0
+        };
+        self.run_ns.load(Relaxed) + now
     }
 
     /// A step of niceness is a factor of 1.25, as on Linux; at 0 virtual time is real time.
@@ -88,6 +92,35 @@ pub fn is_runnable(task: &Task) -> bool {
     task.sched.state.load(Relaxed) == RUNNABLE
 }
 
+/// The integral of the number of runnable tasks over time, in nanoseconds, for load averages.
+struct Load {
+    area: u64,
+    since: u64,
+    runnable: u64,
+}
+
+static LOAD: Mutex<Load> = Mutex::new(Load {
+    area: 0,
+    since: 0,
+    runnable: 0,
+});
+
+/// From `now` on this many tasks are runnable; the integral until now.
+fn note_load(now: u64, runnable: u64) -> u64 {
+    let mut load = LOAD.lock();
+    load.area += load.runnable * now.saturating_sub(load.since);
+    load.since = now;
+    load.runnable = runnable;
+    load.area
+}
+
+/// The integral of the number of runnable tasks over time until now, in nanoseconds; and now.
+pub fn load() -> (u64, u64) {
+    let now = time::monotonic_ns();
+    let waiting = QUEUE.lock().ready.len() as u64;
+    (note_load(now, waiting + 1), now)
+}
+
 struct Queue {
     ready: BTreeMap<(u64, i32), Arc<Task>>,
     sleepers: BTreeMap<(u64, i32), Arc<Task>>,
@@ -109,6 +142,7 @@ static QUEUE: Mutex<Queue> = Mutex::new(Queue {
 
 fn enqueue(queue: &mut Queue, task: &Arc<Task>) {
     if !task.sched.queued.swap(true, Relaxed) {
+        task.sched.queued_at.store(time::monotonic_ns(), Relaxed);
         queue
             .ready
             .insert((task.sched.vruntime.load(Relaxed), task.tid), task.clone());
@@ -165,7 +199,7 @@ pub fn block(deadline: Option<u64>) {
         QUEUE.lock().sleepers.insert((at, task.tid), task.clone());
     }
     task.sched.state.store(BLOCKED, Relaxed);
-    task.sched.voluntary_switches.fetch_add(1, Relaxed);
+    task.counters.add(Counter::VoluntarySwitches, 1);
     schedule(&task);
     if let Some(at) = deadline {
         QUEUE.lock().sleepers.remove(&(at, task.tid));
@@ -218,7 +252,7 @@ pub fn reschedule() {
         task.sched.vruntime.fetch_max(first + 1, Relaxed);
         enqueue(&mut queue, &task);
     }
-    task.sched.involuntary_switches.fetch_add(1, Relaxed);
+    task.counters.add(Counter::InvoluntarySwitches, 1);
     schedule(&task);
 }
 
@@ -267,10 +301,14 @@ fn activate(task: &Task) {
 fn run(task: &Arc<Task>, next: Arc<Task>) {
     let now = time::monotonic_ns();
     next.sched.switched_in.store(now, Relaxed);
+    let waited = now.saturating_sub(next.sched.queued_at.load(Relaxed));
+    next.sched.waited_ns.fetch_add(waited, Relaxed);
+    next.sched.turns.fetch_add(1, Relaxed);
     {
         let mut queue = QUEUE.lock();
         queue.floor = queue.floor.max(next.sched.vruntime.load(Relaxed));
         queue.slice_end = now + SLICE_NS;
+        note_load(now, queue.ready.len() as u64 + 1);
     }
     deadline_changed();
     if Arc::ptr_eq(task, &next) {
@@ -314,6 +352,7 @@ pub fn run_first() -> ! {
 /// Nothing is runnable: gives the vCPU to the VMM until something happens, and takes note of it.
 fn wait_for_host() {
     let control = host::control();
+    note_load(time::monotonic_ns(), 0);
     deadline_changed();
     if control.pending.load(core::sync::atomic::Ordering::SeqCst) == 0 && !expire() {
         control.idle.store(1, core::sync::atomic::Ordering::SeqCst);

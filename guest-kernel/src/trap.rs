@@ -3,14 +3,16 @@
 use crate::{
     Errno, arch,
     arch::TrapFrame,
-    fs,
+    fs, hostcall,
     mm::{
         self, host,
         space::{Access, FaultError},
     },
     sched,
     signal::{self, SigInfo},
-    syscall, task, time, trace,
+    syscall,
+    task::{self, usage::Counter},
+    time, trace,
 };
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use vitrine_abi::{
@@ -29,6 +31,7 @@ const TRAP_FLAG: u64 = 1 << 8;
 
 /// SYSCALL.
 pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
+    let stay = time::cpu::enter_call();
     let result = match trace::armed(frame.orig_rax) {
         0 => syscall::dispatch(frame),
         watch => trace::watched_dispatch(frame, watch),
@@ -38,6 +41,9 @@ pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
         Err(Errno(number)) => (-i64::from(number)) as u64,
     };
     before_user(frame);
+    if let Some(stay) = stay {
+        time::cpu::leave_call(&stay);
+    }
     if frame.rcx == frame.rip && frame.r11 == frame.rflags && frame.rflags & TRAP_FLAG == 0 {
         RETURN_FAST
     } else {
@@ -47,8 +53,8 @@ pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
 
 /// An exception or an interrupt in user mode.
 pub fn trap(frame: &mut TrapFrame, vector: u64, fault_address: u64) -> u64 {
+    let stay = time::cpu::enter_exception();
     if vector == u64::from(INTERRUPT_VECTOR) {
-        sched::with_current(|task| time::cpu::sample(task, false));
         interrupt();
     } else if vector == 14 {
         page_fault(frame, fault_address);
@@ -56,6 +62,7 @@ pub fn trap(frame: &mut TrapFrame, vector: u64, fault_address: u64) -> u64 {
         exception(frame, vector);
     }
     before_user(frame);
+    time::cpu::leave_exception(&stay);
     RETURN_FULL
 }
 
@@ -71,7 +78,6 @@ pub extern "C" fn before_user_full(frame: &mut TrapFrame) -> u64 {
 fn before_user(frame: &mut TrapFrame) {
     loop {
         if arch::take_interrupt() {
-            sched::with_current(|task| time::cpu::sample(task, true));
             interrupt();
         }
         if arch::take_reschedule() {
@@ -164,12 +170,21 @@ fn page_fault(frame: &mut TrapFrame, address: u64) {
     } else {
         Access::Read
     };
+    let read_before = hostcall::files_read();
     let result = match sched::current().space() {
         Ok(space) => space.fault(address, access),
         Err(_) => Err(FaultError::NotMapped),
     };
     let (signo, code) = match result {
-        Ok(()) => return,
+        Ok(()) => {
+            let counter = if hostcall::files_read() == read_before {
+                Counter::MinorFaults
+            } else {
+                Counter::MajorFaults
+            };
+            sched::with_current(|task| task.counters.add(counter, 1));
+            return;
+        }
         Err(FaultError::NotMapped) => (11, 1),
         Err(FaultError::Permission) => (11, 2),
         Err(FaultError::Bus) => (7, 2),

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 use vitrine_abi::{
-    event::{ExitBody, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, SignalBody, tag},
+    event::{ExitBody, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, SignalBody, field, tag},
     syscall,
 };
 use zerocopy::FromBytes;
@@ -267,6 +267,18 @@ impl Captured {
             .find_index(tag::FD, arg, false, index)
             .or_else(|| self.find_index(tag::FD, arg, true, index))?;
         item.fd()
+    }
+
+    /// What the descriptors refer to that the arguments (or the result) speak of, each with the argument's index.
+    pub fn descriptors(&self) -> impl Iterator<Item = (usize, FdInfo<'_>)> {
+        let all = self.iter().filter(|item| item.head.tag == tag::FD);
+        all.filter_map(|item| Some((item.head.arg as usize, item.fd()?)))
+    }
+
+    /// The address behind the instruction that made the call, if it was captured.
+    pub fn rip(&self) -> Option<u64> {
+        let item = self.find(tag::COUNT, field::RIP as usize, false)?;
+        Some(u64::from_le_bytes(*item.data.first_chunk()?))
     }
 
     /// What descriptor `fd`, one of several that argument `arg` speaks of, refers to.

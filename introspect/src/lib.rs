@@ -14,7 +14,9 @@ pub mod hits;
 pub mod pipeline;
 pub mod print;
 pub mod record;
+pub mod select;
 
 pub use event::Event;
 pub use pipeline::{Format, Pipeline};
 pub use print::Options;
+pub use select::Selection;

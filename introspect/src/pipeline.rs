@@ -3,8 +3,9 @@
 use crate::{
     decoder::Decoder,
     event::{Event, EventKind},
-    print::{Options, Sink, json::JsonSink, strace::StraceSink},
+    print::{Options, Sink, json::JsonSink, perfetto::PerfettoSink, strace::StraceSink},
     record::Records,
+    select::Selection,
 };
 use std::io::{self, Write};
 
@@ -16,17 +17,20 @@ pub enum Format {
     Strace,
     /// JSON lines.
     Json,
+    /// A trace that ui.perfetto.dev opens.
+    Perfetto,
 }
 
 /// Decides whether an event is printed. It is asked about each, in order.
-pub type Select = Box<dyn FnMut(&Event) -> bool + Send>;
+pub type Only = Box<dyn FnMut(&Event) -> bool + Send>;
 
 /// A decoder and its sinks.
 pub struct Pipeline {
     decoder: Decoder,
+    selection: Selection,
     sinks: Vec<Box<dyn Sink>>,
     /// Decides which events are printed; `None`: all.
-    select: Option<Select>,
+    only: Option<Only>,
     /// Dropped records that the stream itself has told of.
     told_drops: u64,
 }
@@ -37,18 +41,30 @@ impl Pipeline {
         let sink: Box<dyn Sink> = match format {
             Format::Strace => Box::new(StraceSink::new(options, writer)),
             Format::Json => Box::new(JsonSink::new(options, writer)),
+            Format::Perfetto => Box::new(PerfettoSink::new(options, writer)),
         };
+        Pipeline::with_sinks(vec![sink])
+    }
+
+    /// A pipeline that feeds these.
+    pub fn with_sinks(sinks: Vec<Box<dyn Sink>>) -> Pipeline {
         Pipeline {
             decoder: Decoder::new(),
-            sinks: vec![sink],
-            select: None,
+            selection: Selection::default(),
+            sinks,
+            only: None,
             told_drops: 0,
         }
     }
 
-    /// Prints only what `select` says; what is lost or corrupt is always told.
-    pub fn select(&mut self, select: Select) {
-        self.select = Some(select);
+    /// Shows the sinks only what is selected.
+    pub fn select(&mut self, selection: Selection) {
+        self.selection = selection;
+    }
+
+    /// Prints only what `only` says; what is lost or corrupt is always told.
+    pub fn only(&mut self, only: Only) {
+        self.only = Some(only);
     }
 
     /// Adds another sink.
@@ -66,7 +82,10 @@ impl Pipeline {
             if let EventKind::Drops { count, .. } = event.kind {
                 self.told_drops = self.told_drops.saturating_add(count);
             }
-            let wanted = self.select.as_mut().is_none_or(|select| select(event));
+            if !self.selection.admits(event) {
+                continue;
+            }
+            let wanted = self.only.as_mut().is_none_or(|only| only(event));
             let always = matches!(event.kind, EventKind::Drops { .. } | EventKind::Corrupt(_));
             for sink in &mut self.sinks {
                 if wanted || always {

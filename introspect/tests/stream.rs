@@ -12,7 +12,7 @@ use vitrine_abi::{
 use vitrine_introspect::{
     Format, Options,
     decode::Style,
-    print::{PidPrefix, Timestamps},
+    print::{PidPrefix, Precision, Timestamps},
 };
 use zerocopy::IntoBytes;
 
@@ -163,8 +163,8 @@ fn shows_descriptors_times_and_durations() {
             fd_paths: true,
             ..Style::default()
         },
-        timestamps: Timestamps::Micros,
-        durations: true,
+        timestamps: Timestamps::Time(Precision::Micros),
+        durations: Some(Precision::Micros),
         pid_prefix: PidPrefix::Several,
         ..Options::default()
     };
@@ -279,6 +279,7 @@ fn hostile_bytes_do_no_harm() {
             fd_paths: true,
             abbreviate: false,
             string_limit: 1000,
+            ..Style::default()
         },
         ..Options::default()
     };
@@ -313,6 +314,7 @@ fn every_kind_of_argument_bears_any_memory() {
             fd_paths: true,
             abbreviate: false,
             string_limit: 10,
+            ..Style::default()
         },
         ..Options::default()
     };

@@ -58,7 +58,7 @@ int main(void) {
 
     // Stop and continue.
     child = fork();
-    if (!child) { raise(SIGSTOP); _exit(7); }
+    if (!child) { raise(SIGSTOP); usleep(300000); _exit(7); }
     waitpid(child, &s, WUNTRACED);
     status("SIGSTOP", s);
     SHOW(waitpid(child, &s, WNOHANG | WUNTRACED));

@@ -4,6 +4,8 @@ pub mod scratch;
 pub mod terminal;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+pub mod schema;
+
 use serde::Deserialize;
 use std::{
     ffi::OsStr,
@@ -73,13 +75,19 @@ pub fn cases() -> Result<Vec<Case>, String> {
             name: format!("program::{}", name.replace('.', "_")),
             argv: vec![program.to_string_lossy().into_owned()],
             stdin: String::new(),
-            nested: true,
+            // The emulated processor gets some of its instructions wrong, which its own Linux doesn't survive.
+            nested: !name.starts_with("exceptions"),
             stderr: false,
             options: Vec::new(),
             limit: seconds(),
         });
     }
     Ok(cases)
+}
+
+/// A limit or a pause: ten times as long in the nested machine, which is that slow.
+pub fn scaled(time: Duration) -> Duration {
+    if nested() { time * 10 } else { time }
 }
 
 /// Whether this runs in the nested machine.
@@ -150,7 +158,7 @@ pub fn run_sandbox(
 }
 
 fn outcome_of(command: Command, seconds: u64) -> Result<(Outcome, i32), String> {
-    let outcome = run(command, b"", Duration::from_secs(seconds))?;
+    let outcome = run(command, b"", scaled(Duration::from_secs(seconds)))?;
     match outcome.status {
         Some(status) => Ok((outcome, shell_status(status))),
         None => Err(format!(

@@ -91,7 +91,7 @@ impl Terminal {
 
     /// As [`Terminal::expect`], for at most `patience`.
     pub fn expect_within(&mut self, text: &str, patience: Duration) -> Result<String, String> {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + crate::scaled(patience);
         loop {
             let fresh = &self.seen[self.mark..];
             if let Some(at) = find(fresh, text.as_bytes()) {

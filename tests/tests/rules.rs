@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
-use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, shell_status};
+use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, shell_status, vitrine};
 
 type Test = fn(&Folder) -> Result<(), Failed>;
 
@@ -490,11 +490,24 @@ fn inject(folder: &Folder, options: &[&str], argv: &[&str]) -> Result<(), Failed
         .map(shell_status)
         .ok_or("strace did not end")?;
     expect(&inside, status, &String::from_utf8_lossy(&native.stdout))?;
-    let (expected, got) = (normalised(&native_log)?, normalised(&inside_log)?);
-    if expected == got {
-        return Ok(());
+    let log = folder.path("vitrine-strace.log");
+    let mut drop_in = Command::new(vitrine());
+    drop_in
+        .args(["strace", "-f", "-qq", "-o", &log])
+        .args(&options)
+        .args(argv);
+    let drop_in = run(drop_in, b"", limit())?;
+    let drop_in_log = fs::read_to_string(&log)?;
+    if (&drop_in.stdout, drop_in.status) != (&native.stdout, native.status) {
+        return Err(format!("strace: {native:?}\nvitrine strace: {drop_in:?}").into());
     }
-    Err(format!("--- strace\n{expected}\n--- vitrine\n{got}").into())
+    let expected = normalised(&native_log)?;
+    for got in [normalised(&inside_log)?, normalised(&drop_in_log)?] {
+        if expected != got {
+            return Err(format!("--- strace\n{expected}\n--- vitrine\n{got}").into());
+        }
+    }
+    Ok(())
 }
 
 /// A log without process ids, durations, what descriptors are, and how processes end.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vitrine_introspect::decode::{Notation, Style};
+use vitrine_introspect::print::{Options, PidPrefix, Precision, Timestamps};
 
 use crate::kvm::{MIN_RAM, Mode};
 
@@ -42,7 +44,7 @@ Examples:
 #[command(name = "vitrine", version, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Cli {
     /// Say more about what vitrine itself does (twice: everything)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
     /// What to do.
     #[command(subcommand)]
@@ -55,6 +57,9 @@ pub enum Command {
     /// Run a program in a sandbox
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunOptions>),
+    /// Run a program in a sandbox with strace's command line, output and exit status (`strace -h` lists its options)
+    #[command(disable_help_flag = true)]
+    Strace(StraceOptions),
     /// Check this machine: KVM, guest mode, processor features, jail, costs
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
@@ -82,6 +87,18 @@ pub struct ExplainOptions {
     pub expression: String,
 }
 
+/// Options of `vitrine strace`, which it reads by strace's own rules.
+#[derive(Debug, Args)]
+pub struct StraceOptions {
+    /// strace's options, the program and its arguments
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
+    pub words: Vec<OsString>,
+}
+
 /// Options of `vitrine doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorOptions {
@@ -94,7 +111,7 @@ pub struct DoctorOptions {
 #[derive(Debug, Args)]
 pub struct RunOptions {
     /// Print the program's system calls, to standard error unless -o says otherwise
-    #[arg(short, long)]
+    #[arg(long)]
     pub trace: bool,
     /// Write the trace to FILE
     #[arg(short, long, value_name = "FILE")]
@@ -111,9 +128,12 @@ pub struct RunOptions {
     /// Take rules from a TOML file, before those of --rule (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
-    /// How the trace looks: strace's text, or one JSON object an event
+    /// How the trace looks: strace's text, one JSON object an event, or a trace for ui.perfetto.dev
     #[arg(long, value_enum, default_value_t = Format::Strace)]
     pub format: Format,
+    /// How calls are printed.
+    #[command(flatten)]
+    pub print: PrintOptions,
     /// Never wait for the trace: a full event ring drops events, and says how many
     #[arg(long)]
     pub lossy: bool,
@@ -144,6 +164,9 @@ pub struct RunOptions {
     /// Run as this user id, and group id (default: the caller's)
     #[arg(long, value_name = "UID[:GID]", value_parser = user)]
     pub user: Option<(u32, u32)>,
+    /// Supplementary groups, where the user's are known.
+    #[arg(skip)]
+    pub groups: Option<Vec<u32>>,
     /// The sandbox's host name
     #[arg(long, value_name = "NAME", default_value = "vitrine", value_parser = hostname)]
     pub hostname: String,
@@ -161,6 +184,68 @@ pub struct RunOptions {
     pub command: Vec<OsString>,
 }
 
+/// How calls are printed: strace's options of the same names.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Trace")]
+pub struct PrintOptions {
+    /// Longest string that is printed whole
+    #[arg(short, long, value_name = "SIZE", default_value_t = 32, value_parser = clap::value_parser!(u32).range(..=1 << 30))]
+    pub string_limit: u32,
+    /// Print structures and environments in full
+    #[arg(short = 'v', long)]
+    pub no_abbrev: bool,
+    /// Print what descriptors refer to (they are without being asked; twice: devices' numbers too)
+    #[arg(short = 'y', long, action = clap::ArgAction::Count)]
+    pub decode_fds: u8,
+    /// Print the time of day (twice: with microseconds; three times: since the epoch)
+    #[arg(short = 't', long, action = clap::ArgAction::Count)]
+    pub absolute_timestamps: u8,
+    /// Print the time since the line before
+    #[arg(short, long)]
+    pub relative_timestamps: bool,
+    /// Print the time that each call took (it is without being asked)
+    #[arg(short = 'T', long)]
+    pub syscall_times: bool,
+    /// Print the address that each call was made from
+    #[arg(short, long)]
+    pub instruction_pointer: bool,
+    /// Print nothing but a table of calls with times, latencies and errors at the end
+    #[arg(short = 'c', long = "summary-only")]
+    pub summary: bool,
+}
+
+impl PrintOptions {
+    /// As the printers know them. Lines of a file always begin with the thread's id.
+    pub fn options(&self, to_file: bool) -> Options {
+        Options {
+            style: Style {
+                string_limit: usize::try_from(self.string_limit).unwrap_or(usize::MAX),
+                abbreviate: !self.no_abbrev,
+                fd_paths: true,
+                notation: Notation {
+                    devices: self.decode_fds > 1,
+                    ..Notation::default()
+                },
+            },
+            pid_prefix: if to_file {
+                PidPrefix::Always
+            } else {
+                PidPrefix::Several
+            },
+            timestamps: match self.absolute_timestamps {
+                0 => Timestamps::None,
+                1 => Timestamps::Time(Precision::Seconds),
+                2 => Timestamps::Time(Precision::Micros),
+                _ => Timestamps::Epoch(Precision::Micros),
+            },
+            relative: self.relative_timestamps.then_some(Precision::Micros),
+            durations: Some(Precision::Micros),
+            instruction_pointer: self.instruction_pointer,
+            ..Options::default()
+        }
+    }
+}
+
 /// How a trace is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -168,6 +253,8 @@ pub enum Format {
     Strace,
     /// One JSON object an event
     Json,
+    /// JSON that ui.perfetto.dev and chrome://tracing open
+    Perfetto,
 }
 
 /// `--guest-mode`.

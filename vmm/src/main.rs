@@ -1,13 +1,15 @@
 //! The `vitrine` command: parses the command line, calls the library, and turns results into exit codes.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use vitrine_vmm::cli::{Cli, Command, FilterCommand};
 use vitrine_vmm::run::RunError;
-use vitrine_vmm::{End, doctor, filter_explain, log, run, tty};
+use vitrine_vmm::strace::{self, Ending};
+use vitrine_vmm::{End, doctor, filter_explain, kvm, log, run, tty};
 
 /// The sandbox itself failed.
 const OWN_FAILURE: u8 = 125;
@@ -25,6 +27,12 @@ const UNHEALTHY: u8 = 1;
 const WRONG_EXPRESSION: u8 = 2;
 
 fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some((first, rest)) = words.split_first()
+        && first == "strace"
+    {
+        return strace(rest);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -54,6 +62,7 @@ fn main() -> ExitCode {
                 }
             }
         }
+        Command::Strace(options) => strace(&options.words),
         Command::Doctor(options) => {
             if doctor::doctor(&options) {
                 ExitCode::SUCCESS
@@ -69,6 +78,18 @@ fn main() -> ExitCode {
             } else {
                 ExitCode::from(WRONG_EXPRESSION)
             }
+        }
+    }
+}
+
+fn strace(words: &[OsString]) -> ExitCode {
+    log::start(0);
+    tty::restore_on_panic();
+    match strace::main(words) {
+        Ending::Status(status) => ExitCode::from(status),
+        Ending::Signal(signal) => {
+            kvm::signal::end_by(signal);
+            ExitCode::from(u8::try_from(SIGNALLED + signal).unwrap_or(OWN_FAILURE))
         }
     }
 }

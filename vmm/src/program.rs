@@ -22,7 +22,7 @@ pub enum Unrunnable {
     NotExecutable(&'static str),
 }
 
-/// The absolute path of `command`. `cwd` is the program's working directory, `path` its PATH.
+/// The path to execute for `command`, as a shell would hand it to execve(2). `cwd` is the program's working directory, `path` its PATH.
 pub fn find(
     files: &Files,
     command: &OsStr,
@@ -34,9 +34,8 @@ pub fn find(
         return Err(Unrunnable::NotFound);
     }
     if command.contains(&b'/') {
-        let program = absolute(cwd, command);
-        check(files, &program)?;
-        return Ok(program);
+        check(files, &absolute(cwd, command))?;
+        return Ok(command.to_vec());
     }
     let mut refused = None;
     for directory in path.unwrap_or(DEFAULT_PATH).split(|&byte| byte == b':') {
@@ -117,7 +116,7 @@ mod tests {
         let found = |command: &str| find_in(&root, command, "/bin:/other");
         assert_eq!(found("tool"), Ok(b"/other/tool".to_vec()));
         assert_eq!(found("text"), Ok(b"/other/text".to_vec()));
-        assert_eq!(found("../other/tool"), Ok(b"/bin/../other/tool".to_vec()));
+        assert_eq!(found("../other/tool"), Ok(b"../other/tool".to_vec()));
         assert_eq!(found("missing"), Err(Unrunnable::NotFound));
         assert_eq!(found("/usr/bin/env"), Err(Unrunnable::NotFound));
         assert!(matches!(found("dir"), Err(Unrunnable::NotExecutable(_))));

@@ -305,6 +305,57 @@ mod tests {
     }
 
     #[test]
+    fn random_headers_and_contents_end_and_are_bounded() {
+        /// Takes any number of bytes of what it is shown, or claims to have taken more.
+        struct Moody(u64);
+
+        impl Sink for Moody {
+            fn records(&mut self, bytes: &[u8]) -> usize {
+                assert!(bytes.len() as u64 <= CAPACITY);
+                match self.next() % 4 {
+                    0 => 0,
+                    1 => bytes.len(),
+                    2 => usize::MAX,
+                    _ => (self.next() as usize % (bytes.len() + 1)) & !7,
+                }
+            }
+
+            fn finish(&mut self, _: u64, _: u64) {}
+        }
+
+        impl Moody {
+            fn next(&mut self) -> u64 {
+                self.0 = self
+                    .0
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                self.0.rotate_right(29)
+            }
+        }
+
+        let (ram, reader) = reader();
+        let mut sink = Moody(1);
+        let mut random = Moody(2);
+        for _ in 0..20_000 {
+            let header = ram.ring_header(AT).unwrap();
+            let head = header.head.load(Ordering::Relaxed);
+            let next = match random.next() % 4 {
+                0 => random.next(),
+                1 => head.wrapping_sub(random.next() % 64),
+                _ => head.wrapping_add(random.next() % (CAPACITY + 64)),
+            };
+            header.head.store(next, Ordering::Release);
+            // The guest may write to every word of the header; none but `head` is believed.
+            header.tail.store(random.next(), Ordering::Relaxed);
+            header.capacity.store(random.next(), Ordering::Relaxed);
+            let at = AT + RING_DATA_OFFSET + (random.next() % CAPACITY & !7);
+            ram.write_obj(at, &random.next()).unwrap();
+            reader.drain(&mut sink, &mut Vec::new());
+            assert_eq!(reader.backlog(), 0);
+        }
+    }
+
+    #[test]
     fn a_full_ring_has_room_after_a_drain() {
         let (ram, reader) = reader();
         publish(&ram, 0..CAPACITY / 8);

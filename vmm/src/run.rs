@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
-use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL};
+use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL, FLAG_TRACE_ENVIRONMENT, FLAG_TRACE_RIP};
+use vitrine_abi::filter::Filter;
+use vitrine_introspect::Pipeline;
+use vitrine_introspect::print::summary::{Column, SummaryOptions, SummarySink};
 
 use crate::bell::{Bell, End};
 use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
@@ -101,8 +104,44 @@ pub enum RunError {
     Guest(#[from] vcpu::RunError),
 }
 
-/// Runs a sandbox to its end.
+/// What takes the events of a run, and how much it wants to know.
+pub struct Tracing {
+    /// Takes them.
+    pub sink: Box<dyn Sink>,
+    /// How much of each call is recorded.
+    pub capture: Capture,
+}
+
+/// How much of a call is recorded. Limits that are 0 are the guest kernel's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// Bytes of a buffer.
+    pub buffer: u32,
+    /// Bytes of a string that is no path.
+    pub string: u32,
+    /// Whether environments are recorded, not only counted.
+    pub environment: bool,
+    /// Whether the address that it was made from is.
+    pub rip: bool,
+}
+
+/// Runs a sandbox to its end, with its trace where the options want one.
 pub fn run(options: RunOptions) -> Result<End, RunError> {
+    let mut watch = Watch::new(&options)?;
+    let filter = watch.filter.take();
+    let tracing = watch
+        .printed
+        .then(|| tracing(&options, watch))
+        .transpose()?;
+    run_traced(options, tracing, filter)
+}
+
+/// Runs a sandbox to its end; its events go where the caller says. Without a filter, all calls are recorded if there is a trace.
+pub fn run_traced(
+    options: RunOptions,
+    tracing: Option<Tracing>,
+    filter: Option<Filter>,
+) -> Result<End, RunError> {
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
@@ -110,9 +149,10 @@ pub fn run(options: RunOptions) -> Result<End, RunError> {
     let here = here.unwrap_or_else(|| PathBuf::from("/"));
     let hide: Vec<PathBuf> = options.hide.iter().map(|path| here.join(path)).collect();
     let files = Files::new(&options.root, &hide, descriptors)?;
-    let watch = Watch::new(&options)?;
-    let workload = workload(&options, &files, umask, rlimits, &watch)?;
-    let sink = watch.printed.then(|| sink(&options, watch)).transpose()?;
+    let capture = tracing.as_ref().map(|tracing| tracing.capture);
+    let filter = filter.map_or_else(Vec::new, |filter| encoded(filter, capture));
+    let workload = workload(&options, capture, filter, &files, umask, rlimits)?;
+    let sink = tracing.map(|tracing| tracing.sink);
 
     let other_kernel = options.kernel.as_deref().map(read_kernel).transpose()?;
     let image = match &other_kernel {
@@ -256,8 +296,23 @@ fn read_kernel(path: &Path) -> Result<Vec<u8>, RunError> {
     })
 }
 
-/// What takes the event records of this run.
-fn sink(options: &RunOptions, watch: Watch) -> Result<Box<dyn Sink>, RunError> {
+/// The guest's filter, with the limits of the trace.
+fn encoded(mut filter: Filter, capture: Option<Capture>) -> Vec<u8> {
+    if let Some(capture) = capture {
+        for (limit, wanted) in [
+            (&mut filter.header.buffer_limit, capture.buffer),
+            (&mut filter.header.string_limit, capture.string),
+        ] {
+            if wanted != 0 {
+                *limit = wanted;
+            }
+        }
+    }
+    filter.encode()
+}
+
+/// The trace that the options describe: strace's text with paths and durations, unless they want something else.
+fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> {
     let output = match &options.output {
         Some(path) => {
             Output::File(
@@ -269,11 +324,49 @@ fn sink(options: &RunOptions, watch: Watch) -> Result<Box<dyn Sink>, RunError> {
         }
         None => Output::Stderr,
     };
-    let format = match options.format {
-        cli::Format::Strace => vitrine_introspect::Format::Strace,
-        cli::Format::Json => vitrine_introspect::Format::Json,
+    let print = options.print.options(options.output.is_some());
+    let mut pipeline = if options.print.summary {
+        let sink = SummarySink::new(summary(), output.writer());
+        Pipeline::with_sinks(vec![Box::new(sink)])
+    } else {
+        let format = match options.format {
+            cli::Format::Strace => vitrine_introspect::Format::Strace,
+            cli::Format::Json => vitrine_introspect::Format::Json,
+            cli::Format::Perfetto => vitrine_introspect::Format::Perfetto,
+        };
+        Pipeline::new(format, print, output.writer())
     };
-    Ok(Box::new(TraceSink::new(format, output, watch)))
+    if watch.restricts() {
+        pipeline.only(Box::new(move |event| watch.accepts(event)));
+    }
+    let limit = options.print.string_limit.saturating_add(1);
+    Ok(Tracing {
+        sink: Box::new(TraceSink::of(pipeline)),
+        capture: Capture {
+            buffer: limit.max(64),
+            string: limit.max(256),
+            environment: options.print.no_abbrev,
+            rip: options.print.instruction_pointer,
+        },
+    })
+}
+
+/// strace's table with the time that calls took on the clock, and how it is spread.
+fn summary() -> SummaryOptions {
+    SummaryOptions {
+        columns: vec![
+            Column::Percent,
+            Column::Total,
+            Column::Average,
+            Column::P50,
+            Column::P99,
+            Column::Calls,
+            Column::Errors,
+            Column::Name,
+        ],
+        wall_clock: true,
+        ..SummaryOptions::default()
+    }
 }
 
 /// Handles of the guest are descriptors of this process: allows as many as the caller's hard limit does. Returns the limit.
@@ -292,10 +385,11 @@ fn raise_descriptor_limit() -> u64 {
 
 fn workload(
     options: &RunOptions,
+    capture: Option<Capture>,
+    filter: Vec<u8>,
     files: &Files,
     umask: u32,
     rlimits: [[u64; 2]; 16],
-    watch: &Watch,
 ) -> Result<Workload, RunError> {
     let command = &options.command[0];
     if command.is_empty() {
@@ -334,8 +428,14 @@ fn workload(
         )
     });
     let mut flags = 0;
-    if watch.printed && watch.filter.is_empty() {
+    if let Some(capture) = capture {
         flags |= FLAG_TRACE_ALL;
+        if capture.environment {
+            flags |= FLAG_TRACE_ENVIRONMENT;
+        }
+        if capture.rip {
+            flags |= FLAG_TRACE_RIP;
+        }
     }
     if options.lossy {
         flags |= FLAG_LOSSY;
@@ -356,15 +456,17 @@ fn workload(
         max_tasks: options.max_processes,
         uid,
         gid,
-        groups: match options.user {
-            Some((_, gid)) => vec![gid],
-            None => workload::groups(),
+        groups: match (&options.groups, options.user) {
+            (Some(groups), _) => groups.clone(),
+            (None, Some((_, gid))) => vec![gid],
+            (None, None) => workload::groups(),
         },
         umask,
         nice: workload::nice(),
         rlimits,
         seed,
-        filter: watch.filter.clone(),
+        filter,
+        trace_limits: capture.map_or([0; 2], |capture| [capture.buffer, capture.string]),
     })
 }
 

@@ -3,13 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use vitrine_introspect::decode::Style;
-use vitrine_introspect::print::{Options, PidPrefix};
+use vitrine_introspect::Pipeline;
 use vitrine_introspect::record::whole_records;
-use vitrine_introspect::{Format, Pipeline};
 
 use crate::ring::Sink;
-use crate::watch::Watch;
 
 /// Where a trace goes.
 pub enum Output {
@@ -19,6 +16,16 @@ pub enum Output {
     Stderr,
 }
 
+impl Output {
+    /// A buffered writer to it.
+    pub fn writer(self) -> Box<dyn Write + Send> {
+        match self {
+            Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
+            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, crate::log::Stderr)),
+        }
+    }
+}
+
 /// Decodes and prints records.
 pub struct TraceSink {
     pipeline: Pipeline,
@@ -26,28 +33,8 @@ pub struct TraceSink {
 }
 
 impl TraceSink {
-    /// A sink in strace's form: thread ids as `strace -f` prints them, descriptors with what they refer to, durations.
-    /// `watch` decides which events are printed.
-    pub fn new(format: Format, output: Output, mut watch: Watch) -> TraceSink {
-        let pid_prefix = match output {
-            Output::File(_) => PidPrefix::Always,
-            Output::Stderr => PidPrefix::Several,
-        };
-        let options = Options {
-            style: Style {
-                fd_paths: true,
-                ..Style::default()
-            },
-            pid_prefix,
-            durations: true,
-            ..Options::default()
-        };
-        let writer: Box<dyn Write + Send> = match output {
-            Output::File(file) => Box::new(BufWriter::with_capacity(256 << 10, file)),
-            Output::Stderr => Box::new(BufWriter::with_capacity(64 << 10, crate::log::Stderr)),
-        };
-        let mut pipeline = Pipeline::new(format, options, writer);
-        pipeline.select(Box::new(move |event| watch.accepts(event)));
+    /// A sink that feeds a pipeline.
+    pub fn of(pipeline: Pipeline) -> TraceSink {
         TraceSink {
             pipeline,
             failed: false,

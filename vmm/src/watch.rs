@@ -11,6 +11,8 @@ use vitrine_introspect::filter::rules::{self, ActionKind, Rule};
 use vitrine_introspect::filter::strace::{self, NumberSet};
 use vitrine_introspect::filter::{self, Compiler, Definitions, Residual};
 
+use vitrine_abi::filter::Filter;
+
 use crate::cli::RunOptions;
 
 /// Why the options can't be followed. All of them are the caller's mistakes.
@@ -50,8 +52,8 @@ pub enum WatchError {
 pub struct Watch {
     /// Whether events are printed.
     pub printed: bool,
-    /// The guest's filter, encoded; empty: none is needed.
-    pub filter: Vec<u8>,
+    /// The guest's filter; `None`: none is needed.
+    pub filter: Option<Filter>,
     /// The host's half; `None`: all that the guest lets through is printed.
     residual: Option<Residual>,
     /// Signals that are printed; `None`: all.
@@ -106,10 +108,15 @@ impl Watch {
             })?;
         Ok(Watch {
             printed: traced || logs,
-            filter: compiler.filter.encode(),
+            filter: Some(compiler.filter),
             residual: filtered.then(|| Residual::new(Arc::new(expr), plans)),
             signals: strace.signals,
         })
+    }
+
+    /// Whether some of what the guest lets through is not to be printed.
+    pub fn restricts(&self) -> bool {
+        self.residual.is_some() || self.signals.is_some()
     }
 
     /// Whether an event that the guest let through is to be printed.
@@ -141,6 +148,22 @@ fn logs(rule: &Rule) -> bool {
             .actions
             .iter()
             .any(|action| matches!(action.kind, ActionKind::Log(_) | ActionKind::Annotate(..)))
+}
+
+/// A filter that records everything and has these rules; `None` without rules.
+pub fn everything_with(rules: &[Rule]) -> Result<Option<Filter>, WatchError> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let mut compiler = Compiler::new();
+    compiler.record(&Expr::Const(true));
+    compiler
+        .rules(rules, &[])
+        .map_err(|cause| WatchError::Language {
+            option: "-e inject",
+            cause,
+        })?;
+    Ok(Some(compiler.filter))
 }
 
 /// All rules, those of files first, and what the files define for the expressions.

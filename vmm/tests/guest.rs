@@ -54,7 +54,7 @@ fn stderr(output: &Output) -> String {
 
 /// Whether the sandbox runs in ring 3 here.
 fn deprivileged() -> bool {
-    let output = output("hello", &["-v"]);
+    let output = output("hello", &["--verbose"]);
     stderr(&output).contains("guest mode deprivileged")
 }
 

@@ -49,6 +49,16 @@ const PROGRAMS: &[&str] = &[
     "/bin/ln",
     "/usr/bin/touch",
     "/bin/chmod",
+    "/bin/stty",
+    "/usr/bin/tty",
+    "/usr/bin/tail",
+    "/usr/bin/timeout",
+    "/usr/bin/setpriv",
+    "/usr/bin/yes",
+    "/usr/bin/truncate",
+    "/bin/kill",
+    "/bin/ps",
+    "/usr/bin/script",
 ];
 
 const INIT: &str = "#!/bin/busybox sh
@@ -69,26 +79,34 @@ echo \"NESTED-EXIT $?\"
 pub fn run(args: &[String]) -> Result<()> {
     setup::run(&[])?;
     let vitrine = test::build()?;
-    let oracle = test::build_oracle()?;
+    let names = ["oracle", "fuzz"];
+    let tests = names
+        .iter()
+        .map(|name| Ok((*name, test::build_test(name)?)))
+        .collect::<Result<Vec<_>>>()?;
     let quoted: Vec<String> = args
         .iter()
         .map(|arg| format!("'{}'", arg.replace('\'', "'\\''")))
         .collect();
-    boot(
-        &vitrine,
-        &oracle,
-        &format!("exec /bin/oracle {}\n", quoted.join(" ")),
-    )
+    let quoted = quoted.join(" ");
+    let mut script = String::from("status=0\n");
+    for (name, _) in &tests {
+        script += &format!("/bin/test-{name} {quoted} || status=1\n");
+    }
+    script += "exit $status\n";
+    boot(&vitrine, &tests, &script)
 }
 
-fn boot(vitrine: &Path, oracle: &Path, script: &str) -> Result<()> {
+fn boot(vitrine: &Path, tests: &[(&str, PathBuf)], script: &str) -> Result<()> {
     let work = target().join("nested");
     fs::create_dir_all(&work)?;
     let (kernel, modules) = linux(&work)?;
     let mut image = Image::new(work.join("root"))?;
     image.file(Path::new("/bin/busybox"), "/bin/busybox")?;
     image.program(vitrine, "/bin/vitrine")?;
-    image.program(oracle, "/bin/oracle")?;
+    for (name, path) in tests {
+        image.program(path, &format!("/bin/test-{name}"))?;
+    }
     for program in PROGRAMS {
         let real = fs::canonicalize(program).with_context(|| format!("looking for {program}"))?;
         image.program(&real, program)?;

@@ -69,8 +69,8 @@ pub fn build() -> Result<PathBuf> {
     Ok(target().join("release/vitrine"))
 }
 
-/// Builds the end-to-end tests; the path of the test binary.
-pub fn build_oracle() -> Result<PathBuf> {
+/// Builds one of the end-to-end tests; the path of the test binary.
+pub fn build_test(name: &str) -> Result<PathBuf> {
     let messages = output(&mut cargo(&[
         "test",
         "--release",
@@ -78,7 +78,7 @@ pub fn build_oracle() -> Result<PathBuf> {
         "-p",
         "vitrine-tests",
         "--test",
-        "oracle",
+        name,
         "--no-run",
         "--message-format",
         "json",
@@ -86,10 +86,10 @@ pub fn build_oracle() -> Result<PathBuf> {
     messages
         .lines()
         .filter(|line| {
-            line.contains("\"compiler-artifact\"") && line.contains("\"name\":\"oracle\"")
+            line.contains("\"compiler-artifact\"") && line.contains(&format!("\"name\":\"{name}\""))
         })
         .filter_map(|line| line.split("\"executable\":\"").nth(1)?.split('"').next())
         .next_back()
         .map(PathBuf::from)
-        .context("cargo named no test binary called `oracle`")
+        .with_context(|| format!("cargo named no test binary called `{name}`"))
 }

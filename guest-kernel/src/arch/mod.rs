@@ -79,6 +79,16 @@ pub fn tsc() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// What the way into the kernel and back takes, which no clock read inside it shows: by SYSCALL, and by an exception, in nanoseconds. In
+/// deprivileged mode the host emulates both; `vitrine doctor` measures them.
+pub fn transition_ns() -> (u64, u64) {
+    if DEPRIVILEGED.load(Relaxed) {
+        (1_000, 12_000)
+    } else {
+        (50, 500)
+    }
+}
+
 /// CPUID leaf 1, EDX: the features that AT_HWCAP shows. CPUID traps on some machines: it is executed once.
 pub fn cpu_features() -> u32 {
     static FEATURES: spin::Once<u32> = spin::Once::new();

@@ -1,8 +1,10 @@
 //! The workload's standard descriptors as the VMM's caller handed them over.
 //!
 //! A terminal becomes a guest [`Tty`] whose other side is the host's terminal (in raw mode: echo and output processing are the guest's). A
-//! pipe, file, device or socket becomes a [`Stream`]: bytes as they come, with the host's attributes.
+//! regular file becomes a [`HostFile`], whose position is the caller's; a pipe, device or socket becomes a [`Stream`]: bytes as they come,
+//! with the host's attributes.
 
+mod host_file;
 mod stream;
 
 use super::{
@@ -12,6 +14,7 @@ use super::{
 use crate::{Errno, hostcall, sync::WaitQueue};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicU64, Ordering};
+use host_file::HostFile;
 use linux_raw_sys::general::*;
 use spin::Once;
 use stream::Stream;
@@ -21,6 +24,8 @@ use vitrine_abi::boot::{BootInfo, ConsoleFd};
 const CLOSED: u32 = 0;
 /// [`ConsoleFd::kind`]: terminal.
 const TERMINAL: u32 = 1;
+/// [`ConsoleFd::kind`]: regular file.
+const REGULAR: u32 = 3;
 /// [`ConsoleFd::kind`]: character device.
 const CHARACTER_DEVICE: u32 = 4;
 
@@ -145,6 +150,14 @@ fn null_file(access: u32) -> Option<Arc<File>> {
 
 fn stream_file(boot: &BootInfo, index: usize) -> Arc<File> {
     let fd = boot.console[index];
+    if fd.kind == REGULAR {
+        let file = HostFile {
+            fd: index as u32,
+            console: fd,
+            reopened: false,
+        };
+        return File::new(Arc::new(file), file_flags(&fd), None);
+    }
     let is = |other: usize| is_same(&boot.console[other], &fd);
     let output = match index {
         0 => [1, 2].into_iter().find(|other| is(*other)),
@@ -155,11 +168,12 @@ fn stream_file(boot: &BootInfo, index: usize) -> Arc<File> {
         reads: is(0),
         output: output.map(|fd| HostOutput::new(fd as u32)),
     };
-    File::new(
-        Arc::new(stream),
-        fd.flags & (O_ACCMODE | O_APPEND) | O_LARGEFILE,
-        None,
-    )
+    File::new(Arc::new(stream), file_flags(&fd), None)
+}
+
+/// What the guest's open file keeps of the flags of the caller's.
+fn file_flags(fd: &ConsoleFd) -> u32 {
+    fd.flags & (O_ACCMODE | O_APPEND) | O_LARGEFILE
 }
 
 /// Console input has arrived, or ended: feeds it to the terminal's line discipline, so that Ctrl-C works while nobody reads. To be called

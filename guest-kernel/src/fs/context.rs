@@ -92,12 +92,5 @@ fn mount_at(
         }
         Err(e) => return Err(e),
     };
-    mount::add(
-        point,
-        inode,
-        kind,
-        Vec::from(kind.as_bytes()),
-        options,
-        false,
-    )
+    mount::add(point, inode, kind, Vec::from(kind.as_bytes()), options)
 }

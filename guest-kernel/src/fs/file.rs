@@ -1,10 +1,11 @@
 //! The open file description.
 
-use super::{FileOps, Location, PollEvents, PollTable, locks};
+use super::{FileOps, Location, PollEvents, PollTable, locks, node::Node};
 use crate::{Errno, SysResult, sync::Mutex};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use linux_raw_sys::general::*;
+use spin::Once;
 
 /// Who gets SIGIO (fcntl(2), F_SETOWN and F_SETSIG).
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +30,8 @@ pub struct File {
     pub location: Option<Location>,
     /// Receiver of SIGIO.
     pub owner: Mutex<Owner>,
+    /// The node that counts it as a writer.
+    writes: Once<Arc<Node>>,
 }
 
 impl File {
@@ -40,12 +43,18 @@ impl File {
             position: Mutex::new(0),
             location,
             owner: Mutex::new(Owner::default()),
+            writes: Once::new(),
         })
     }
 
     /// An open file without a path: pipes, sockets, eventfd and so on.
     pub fn new_nameless(ops: Arc<dyn FileOps>, flags: u32) -> Arc<File> {
         File::new(ops, flags, None)
+    }
+
+    /// It is an open for writing of a file with a name: that can't run now. `node` has begun to count it.
+    pub fn set_writes(&self, node: Arc<Node>) {
+        self.writes.call_once(|| node);
     }
 
     /// Access mode and status flags.
@@ -92,6 +101,9 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         locks::release_description(self);
+        if let Some(node) = self.writes.get() {
+            node.end_writing();
+        }
         super::events::opened_or_closed(self, false);
         self.ops.release(self);
     }

@@ -8,7 +8,7 @@ use crate::{
     sync::Mutex,
 };
 use alloc::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Weak},
     vec::Vec,
 };
@@ -27,7 +27,22 @@ pub struct Lower {
     parent: Option<Arc<Lower>>,
     name: Arc<[u8]>,
     handle: Mutex<Option<Arc<HostHandle>>>,
+    /// Which entries of a directory have extended attributes.
+    xattr_entries: Mutex<XattrEntries>,
 }
+
+/// Which entries of a directory have extended attributes.
+enum XattrEntries {
+    /// So many of its entries were asked for theirs.
+    Asked(u32),
+    /// Those of these names.
+    Known(BTreeSet<Vec<u8>>),
+    /// Too many to list.
+    Unknown,
+}
+
+/// Once so many entries of a directory were asked for their extended attributes, the host is asked for all of the directory at once.
+const ASK_ONE_BY_ONE: u32 = 4;
 
 impl Lower {
     /// The root of the host's tree.
@@ -36,6 +51,7 @@ impl Lower {
             parent: None,
             name: Arc::from(&b""[..]),
             handle: Mutex::new(Some(Arc::new(HostHandle::ROOT))),
+            xattr_entries: Mutex::new(XattrEntries::Asked(0)),
         })
     }
 
@@ -45,6 +61,7 @@ impl Lower {
             parent: Some(self.clone()),
             name: name.clone(),
             handle: Mutex::new(None),
+            xattr_entries: Mutex::new(XattrEntries::Asked(0)),
         })
     }
 
@@ -64,6 +81,49 @@ impl Lower {
         let (handle, _) = self.find()?;
         self.keep(handle.clone());
         Ok(handle)
+    }
+
+    /// Its extended attributes. What can't be read isn't there.
+    pub fn xattrs(self: &Arc<Lower>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let parent = self.parent.as_ref();
+        if !parent.is_none_or(|parent| parent.may_have_xattrs(&self.name)) {
+            return BTreeMap::new();
+        }
+        let Ok(handle) = self.handle() else {
+            return BTreeMap::new();
+        };
+        let names = hostcall::list_xattr(&handle).unwrap_or_default();
+        let names = names
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty());
+        names
+            .filter_map(|name| Some((name.to_vec(), hostcall::get_xattr(&handle, name).ok()?)))
+            .collect()
+    }
+
+    /// Whether the entry `name` of this directory may have extended attributes.
+    fn may_have_xattrs(self: &Arc<Lower>, name: &[u8]) -> bool {
+        let mut entries = self.xattr_entries.lock();
+        if let XattrEntries::Asked(count) = *entries {
+            if count < ASK_ONE_BY_ONE {
+                *entries = XattrEntries::Asked(count + 1);
+                return true;
+            }
+            let listed = self
+                .handle()
+                .and_then(|handle| hostcall::xattr_entries(&handle));
+            *entries = match listed {
+                Ok(names) => {
+                    let names = names.split(|byte| *byte == 0).map(<[u8]>::to_vec);
+                    XattrEntries::Known(names.collect())
+                }
+                Err(_) => XattrEntries::Unknown,
+            };
+        }
+        match &*entries {
+            XattrEntries::Known(names) => names.contains(name),
+            _ => true,
+        }
     }
 
     /// Looks it up on the host. If the VMM has no descriptor left, all other handles make room.

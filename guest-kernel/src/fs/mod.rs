@@ -38,6 +38,7 @@ pub mod procfs;
 pub mod pseudo;
 pub mod pty;
 pub mod ready;
+pub mod running;
 pub mod signalfd;
 pub mod sysfs;
 pub mod timerfd;
@@ -234,12 +235,6 @@ pub trait Inode: Send + Sync {
     /// file systems that don't keep track (then the path of the walk decides what `..` is).
     fn place(&self) -> Option<Placement> {
         None
-    }
-    /// A process runs this file (+1), or no longer does (−1).
-    fn count_running(&self, _delta: i32) {}
-    /// Whether some process runs it: then nobody may open it for writing (`ETXTBSY`).
-    fn is_running(&self) -> bool {
-        false
     }
     /// Changes attributes; permission was checked by the caller.
     fn set_attr(&self, _attr: &SetAttr) -> Result<(), Errno> {

@@ -5,8 +5,9 @@
 
 use super::{Inode, Location, node::Node, same_inode};
 use crate::{Errno, sync::Mutex};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicU64, Ordering};
+use linux_raw_sys::general::*;
 
 /// Something mounted.
 pub struct Mount {
@@ -20,10 +21,59 @@ pub struct Mount {
     pub kind: &'static str,
     /// Source, as mount(2) was given it.
     pub source: Vec<u8>,
-    /// Options as /proc/mounts shows them.
-    pub options: &'static str,
-    /// MS_RDONLY.
-    pub read_only: bool,
+    /// `MS_*`: those of [`FLAGS`].
+    pub flags: u32,
+    /// Options of its file system as /proc/mounts shows them, comma-separated.
+    pub options: String,
+}
+
+/// The flags that a mount has, with their names.
+pub const FLAGS: [(u32, &str); 7] = [
+    (MS_RDONLY, "ro"),
+    (MS_NOSUID, "nosuid"),
+    (MS_NODEV, "nodev"),
+    (MS_NOEXEC, "noexec"),
+    (MS_NOATIME, "noatime"),
+    (MS_NODIRATIME, "nodiratime"),
+    (MS_NOSYMFOLLOW, "nosymfollow"),
+];
+
+/// All bits of [`FLAGS`].
+pub const FLAG_BITS: u32 =
+    MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_NOSYMFOLLOW;
+
+impl Mount {
+    /// Whether it has this flag.
+    pub fn is(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Its flags in words, as /proc/mounts has them.
+    pub fn flag_words(&self) -> String {
+        let mut words = String::from(if self.is(MS_RDONLY) { "ro" } else { "rw" });
+        for (_, name) in FLAGS.iter().skip(1).filter(|(flag, _)| self.is(*flag)) {
+            words.push(',');
+            words.push_str(name);
+        }
+        if !self.is(MS_NOATIME) {
+            words.push_str(",relatime");
+        }
+        words
+    }
+}
+
+/// Splits options in words into flags and the rest, which is its file system's.
+fn parse(options: &str) -> (u32, String) {
+    let mut flags = 0;
+    let mut rest = Vec::new();
+    for word in options.split(',') {
+        match FLAGS.iter().find(|(_, name)| *name == word) {
+            Some((flag, _)) => flags |= flag,
+            None if matches!(word, "rw" | "relatime" | "") => {}
+            None => rest.push(word),
+        }
+    }
+    (flags, rest.join(","))
 }
 
 /// All mounts, the root of everything first.
@@ -52,8 +102,8 @@ pub fn set_root(root: Arc<dyn Inode>) {
         root,
         kind: "overlay",
         source: b"overlay".to_vec(),
-        options: "rw,relatime",
-        read_only: false,
+        flags: 0,
+        options: String::new(),
     };
     *MOUNTS.lock() = Some(Arc::new(alloc::vec![Arc::new(mount)]));
 }
@@ -71,15 +121,15 @@ pub fn root_location() -> Location {
     }
 }
 
-/// Mounts `root` on `point`.
+/// Mounts `root` on `point`, with flags and options of the file system in words.
 pub fn add(
     point: Location,
     root: Arc<dyn Inode>,
     kind: &'static str,
     source: Vec<u8>,
-    options: &'static str,
-    read_only: bool,
+    options: &str,
 ) -> Result<(), Errno> {
+    let (flags, options) = parse(options);
     let mut mounts = MOUNTS.lock();
     let mut all = mounts.as_deref().cloned().unwrap_or_default();
     let again = all.iter().any(|m| same_inode(&m.root, &root));
@@ -94,22 +144,87 @@ pub fn add(
         root,
         kind,
         source,
+        flags,
         options,
-        read_only,
     };
     all.push(Arc::new(mount));
     *mounts = Some(Arc::new(all));
     Ok(())
 }
 
+fn index_at(all: &[Arc<Mount>], place: &Location) -> Result<usize, Errno> {
+    all.iter()
+        .rposition(|m| same_inode(&m.root, &place.inode) && m.point.path == place.path)
+        .ok_or(Errno::EINVAL)
+}
+
+/// A mount like `mount`, with the same number, and with other flags or another place.
+fn changed(mount: &Mount, flags: u32, point: Location) -> Arc<Mount> {
+    Arc::new(Mount {
+        id: mount.id,
+        point,
+        root: mount.root.clone(),
+        kind: mount.kind,
+        source: mount.source.clone(),
+        flags,
+        options: mount.options.clone(),
+    })
+}
+
+/// Changes the flags of the mount that has its root at `place`; `EINVAL` if none has.
+pub fn remount(place: &Location, flags: u32) -> Result<(), Errno> {
+    let mut mounts = MOUNTS.lock();
+    let mut all = mounts.as_deref().cloned().unwrap_or_default();
+    let index = index_at(&all, place)?;
+    all[index] = changed(&all[index], flags & FLAG_BITS, all[index].point.clone());
+    *mounts = Some(Arc::new(all));
+    Ok(())
+}
+
+/// Moves the mount that has its root at `place` to `target`, and with it what is mounted beneath. `EINVAL` if none has, `ELOOP` if the target
+/// lies in it.
+pub fn relocate(place: &Location, target: Location) -> Result<(), Errno> {
+    let mut mounts = MOUNTS.lock();
+    let mut all = mounts.as_deref().cloned().unwrap_or_default();
+    let index = index_at(&all, place)?;
+    if index == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let below = |path: &[u8]| {
+        path.strip_prefix(&place.path[..])
+            .filter(|rest| rest.first() == Some(&b'/'))
+            .map(<[u8]>::to_vec)
+    };
+    if below(&target.path).is_some() {
+        return Err(Errno::ELOOP);
+    }
+    for mount in &mut all {
+        if let Some(rest) = below(&mount.point.path) {
+            let path = [&target.path[..], &rest].concat();
+            let inode = mount.point.inode.clone();
+            let point = Location {
+                inode,
+                path: Arc::from(path),
+            };
+            *mount = changed(mount, mount.flags, point);
+        }
+    }
+    let moved = all.remove(index);
+    all.push(changed(&moved, moved.flags, target));
+    *mounts = Some(Arc::new(all));
+    Ok(())
+}
+
+/// Whether the place lies in a mount with this flag.
+pub fn has_flag(place: &Location, flag: u32) -> bool {
+    of_path(&place.path).is_some_and(|mount| mount.is(flag))
+}
+
 /// Unmounts what has its root at `place`. `EINVAL` if nothing has, `EBUSY` if something is mounted beneath it.
 pub fn remove(place: &Location) -> Result<(), Errno> {
     let mut mounts = MOUNTS.lock();
     let mut all = mounts.as_deref().cloned().unwrap_or_default();
-    let index = all
-        .iter()
-        .rposition(|m| same_inode(&m.root, &place.inode) && m.point.path == place.path)
-        .ok_or(Errno::EINVAL)?;
+    let index = index_at(&all, place)?;
     if index == 0 {
         return Err(Errno::EBUSY);
     }
@@ -173,9 +288,10 @@ pub fn of_path(path: &[u8]) -> Option<Arc<Mount>> {
 
 /// `EROFS` if the place lies in a mount that was made read-only.
 pub fn check_writable(place: &Location) -> Result<(), Errno> {
-    match of_path(&place.path) {
-        Some(mount) if mount.read_only => Err(Errno::EROFS),
-        _ => Ok(()),
+    if has_flag(place, MS_RDONLY) {
+        Err(Errno::EROFS)
+    } else {
+        Ok(())
     }
 }
 

@@ -119,10 +119,10 @@ pub struct Node {
     xattrs: Mutex<Option<Box<Xattrs>>>,
     /// Size and blocks of the host's inode (of directories and special files, and of files until they are modified).
     host_usage: (u64, u64),
+    /// Open files that may write to it; negative: running programs that it is, and then nobody may.
+    writers: AtomicI32,
     /// Made by O_TMPFILE: may get its first name later.
     linkable: AtomicBool,
-    /// How many processes run it.
-    pub running: AtomicI32,
     /// Seals (F_ADD_SEALS); [`NOT_SEALABLE`] for all but memfds.
     seals: AtomicU32,
 }
@@ -192,8 +192,8 @@ impl Node {
             place: Mutex::new(None),
             xattrs: Mutex::new(None),
             host_usage: usage,
+            writers: AtomicI32::new(0),
             linkable: AtomicBool::new(false),
-            running: AtomicI32::new(0),
             seals: AtomicU32::new(NOT_SEALABLE),
         })
     }
@@ -234,8 +234,8 @@ impl Node {
             place: Mutex::new(None),
             xattrs: Mutex::new(None),
             host_usage: (host.size, host.blocks),
+            writers: AtomicI32::new(0),
             linkable: AtomicBool::new(false),
-            running: AtomicI32::new(0),
             seals: AtomicU32::new(NOT_SEALABLE),
         });
         if shared {
@@ -404,14 +404,39 @@ impl Node {
         }
     }
 
-    /// Runs `f` on the extended attributes.
+    /// Runs `f` on the extended attributes. Those of the original are read from the host first.
     pub fn with_xattrs<T>(&self, f: impl FnOnce(&mut Xattrs) -> T) -> T {
-        f(self.xattrs.lock().get_or_insert_default())
+        let mut xattrs = self.xattrs.lock();
+        let original = || self.lower.as_ref().map(Lower::xattrs).unwrap_or_default();
+        f(xattrs.get_or_insert_with(|| Box::new(original())))
     }
 
-    /// The extended attribute `name`.
-    pub fn get_xattr(&self, name: &[u8]) -> Option<Vec<u8>> {
-        self.xattrs.lock().as_ref()?.get(name).cloned()
+    /// It is opened for writing, until [`Node::end_writing`]; `ETXTBSY` while it runs.
+    pub fn begin_writing(&self) -> Result<(), Errno> {
+        if self.writers.load(Ordering::Relaxed) < 0 {
+            return Err(Errno::ETXTBSY);
+        }
+        self.writers.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends what [`Node::begin_writing`] began.
+    pub fn end_writing(&self) {
+        self.writers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// It runs, until [`Node::end_running`]; `ETXTBSY` while it is open for writing.
+    pub fn begin_running(&self) -> Result<(), Errno> {
+        if self.writers.load(Ordering::Relaxed) > 0 {
+            return Err(Errno::ETXTBSY);
+        }
+        self.writers.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends what [`Node::begin_running`] began.
+    pub fn end_running(&self) {
+        self.writers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it may get a name although it has none.

@@ -17,7 +17,7 @@ use crate::{
     signal,
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::{any::Any, sync::atomic::Ordering};
+use core::any::Any;
 use linux_raw_sys::general::*;
 use vitrine_abi::layout::PAGE_SIZE;
 
@@ -108,7 +108,7 @@ impl Node {
 }
 
 /// Bytes that may be written at `offset` below RLIMIT_FSIZE and the largest size; none: `EFBIG` (with SIGXFSZ for the limit).
-fn writable_room(offset: u64) -> Result<u64, Errno> {
+pub fn writable_room(offset: u64) -> Result<u64, Errno> {
     let limit = file_size_limit();
     if offset >= limit {
         exceed_file_size();
@@ -171,14 +171,6 @@ impl Inode for Node {
 
     fn ownership(&self) -> Result<Ownership, Errno> {
         Ok(self.owner())
-    }
-
-    fn count_running(&self, delta: i32) {
-        self.running.fetch_add(delta, Ordering::Relaxed);
-    }
-
-    fn is_running(&self) -> bool {
-        self.running.load(Ordering::Relaxed) > 0
     }
 
     fn place(&self) -> Option<Placement> {
@@ -306,7 +298,8 @@ impl Inode for Node {
     }
 
     fn xattr(&self, name: &[u8]) -> Result<Vec<u8>, Errno> {
-        self.get_xattr(name).ok_or(Errno::ENODATA)
+        self.with_xattrs(|all| all.get(name).cloned())
+            .ok_or(Errno::ENODATA)
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], flags: u32) -> Result<(), Errno> {
@@ -420,6 +413,13 @@ impl Inode for Node {
         }
         if have & F_SEAL_SEAL != 0 {
             return Err(Errno::EPERM);
+        }
+        if seals & F_SEAL_WRITE != 0
+            && have & F_SEAL_WRITE == 0
+            && let Some(object) = Inode::object(self)
+            && crate::mm::space::is_mapped_writable(&object)
+        {
+            return Err(Errno::EBUSY);
         }
         self.put_seals(seals);
         Ok(())

@@ -6,6 +6,7 @@ use super::{
     context,
     file::PathOnly,
     mount,
+    node::Node,
     path::{Last, Walker},
 };
 use crate::Errno;
@@ -36,6 +37,12 @@ pub fn open_location(location: &Location, flags: u32) -> Result<Arc<File>, Errno
         location.inode.open(flags)?
     };
     let file = File::new(ops, status_flags(flags), Some(location.clone()));
+    if file.writable()
+        && let Some(node) = Node::of(&location.inode)
+    {
+        node.begin_writing()?;
+        file.set_writes(node);
+    }
     super::events::opened_or_closed(&file, true);
     Ok(file)
 }
@@ -163,11 +170,12 @@ fn open_existing(place: &Location, flags: u32) -> Result<Arc<File>, Errno> {
     }
     let cred = access::current();
     access::check(&own, &cred, want)?;
+    let device = matches!(own.mode & S_IFMT, S_IFCHR | S_IFBLK);
+    if device && mount::has_flag(place, MS_NODEV) {
+        return Err(Errno::EACCES);
+    }
     if want & WRITE != 0 && own.is_regular() {
         mount::check_writable(place)?;
-        if place.inode.is_running() {
-            return Err(Errno::ETXTBSY);
-        }
     }
     if flags & O_NOATIME != 0 && !access::owns(&own, &cred) {
         return Err(Errno::EPERM);

@@ -87,10 +87,10 @@ fn new_frame() -> Result<Frame, Errno> {
 }
 
 /// Whether a file may grow by `pages`, or a file of a page or less be made; `ENOSPC`. Nobody can be killed for what lies in files,
-/// so they leave a sixteenth of the memory to the processes.
+/// so they leave a quarter of the memory to the processes.
 pub fn check_space(pages: u64) -> Result<(), Errno> {
     let stats = frame::stats();
-    let left = (stats.total / 16).clamp(RESERVE, MAX_RESERVE);
+    let left = (stats.total / 4).clamp(RESERVE, MAX_RESERVE);
     let needed = pages.saturating_add(left);
     if stats.free >= needed {
         return Ok(());

@@ -9,12 +9,17 @@ use alloc::sync::Arc;
 use linux_raw_sys::general::{S_IFDIR, S_IFREG};
 
 /// TMPFS_MAGIC (statfs(2)).
-const MAGIC: u64 = 0x0102_1994;
+pub const MAGIC: u64 = 0x0102_1994;
 
 /// A new, empty file system: its root directory.
 pub fn root(mode: u32, uid: u32, gid: u32) -> Arc<dyn Inode> {
     let fs = Superblock::new("tmpfs", MAGIC, Superblock::new_dev());
-    let root = Node::new(&fs, new(&fs, S_IFDIR | mode & 0o7777, uid, gid));
+    root_of(&fs, mode, uid, gid)
+}
+
+/// The root directory of a new file system of a kind of its own that otherwise is a tmpfs.
+pub fn root_of(fs: &Arc<Superblock>, mode: u32, uid: u32, gid: u32) -> Arc<dyn Inode> {
+    let root = Node::new(fs, new(fs, S_IFDIR | mode & 0o7777, uid, gid));
     root.add_links(2);
     root
 }
@@ -55,9 +60,24 @@ pub fn make_directory(
     name: &[u8],
     mode: u32,
 ) -> Result<Arc<dyn Inode>, Errno> {
+    make_node(parent, name, (S_IFDIR | mode, 0), 0, None)
+}
+
+/// Makes a node of root's, by the kernel itself: with this mode and group, device number, and target if it is a symlink.
+pub fn make_node(
+    parent: &Arc<dyn Inode>,
+    name: &[u8],
+    (mode, gid): (u32, u32),
+    rdev: u64,
+    target: Option<&[u8]>,
+) -> Result<Arc<dyn Inode>, Errno> {
     let parent = Node::of(parent).ok_or(Errno::EPERM)?;
-    let mut of = new(&parent.fs, S_IFDIR | mode, 0, 0);
-    of.dev = parent.dev;
+    let of = NewNode {
+        rdev,
+        dev: parent.dev,
+        target: target.map(Arc::from),
+        ..new(&parent.fs, mode, 0, gid)
+    };
     let node = Node::new(&parent.fs, of);
     parent.add_child(name, &node)?;
     Ok(node)

@@ -89,6 +89,10 @@ pub struct Buddy {
     total: u64,
     used: u64,
     workload_limit: u64,
+    /// Frames in free blocks of 2 MiB and more that were in use once: the host still backs them.
+    backed: u64,
+    /// The least that `backed` has been since it was last asked for.
+    least_backed: u64,
     /// What the workload leaves to the kernel, so that the kernel's own allocations succeed until the OOM killer has acted.
     reserve: u64,
 }
@@ -103,6 +107,8 @@ pub static BUDDY: KernelCell<Buddy> = KernelCell::new(Buddy {
     total: 0,
     used: 0,
     workload_limit: 0,
+    backed: 0,
+    least_backed: 0,
     reserve: 0,
 });
 
@@ -263,6 +269,41 @@ impl Buddy {
             }
         }
         self.heads[order] = frame;
+        if order >= HUGE_ORDER && !zero {
+            self.backed += 1 << order;
+        }
+    }
+
+    /// Frames in free blocks of 2 MiB and more that the host still backs.
+    pub fn backed(&self) -> u64 {
+        self.backed
+    }
+
+    /// The least that [`Buddy::backed`] has been since this was last called.
+    pub fn take_least_backed(&mut self) -> u64 {
+        core::mem::replace(&mut self.least_backed, self.backed)
+    }
+
+    /// Takes a free block of 2 MiB or more that the host still backs: its first frame and order. For [`Buddy::give_unbacked`].
+    pub fn take_backed(&mut self) -> Option<(u32, usize)> {
+        for order in HUGE_ORDER..=MAX_ORDER {
+            let mut frame = self.heads[order];
+            while frame != 0 {
+                // SAFETY: `frame` heads a free block, so its metadata holds its state and list links.
+                let (state, [next, _]) = unsafe { (*state(frame), *links(frame)) };
+                if state & ZERO == 0 {
+                    self.unlink(frame);
+                    return Some((frame, order));
+                }
+                frame = next;
+            }
+        }
+        None
+    }
+
+    /// Gives back what [`Buddy::take_backed`] took; `zero`: the host has taken its memory.
+    pub fn give_unbacked(&mut self, frame: u32, order: usize, zero: bool) {
+        self.insert(frame, order, zero);
     }
 
     /// Takes a free block off its list; returns its state.
@@ -278,6 +319,11 @@ impl Buddy {
             }
             if next != 0 {
                 (*links(next))[1] = previous;
+            }
+            let order = usize::from(state & ORDER);
+            if order >= HUGE_ORDER && state & ZERO == 0 {
+                self.backed -= 1 << order;
+                self.least_backed = self.least_backed.min(self.backed);
             }
             state
         }

@@ -6,12 +6,14 @@
 //! - [`shared`]: anonymous memory that several address spaces share.
 //! - [`user`]: typed copies to and from the current task's memory.
 //! - [`oom`]: what happens when memory is used up.
+//! - [`give_back`]: free memory goes back to the host.
 //!
 //! The kernel takes no page faults: user pointers are checked and copied through the address space's own tables.
 
 mod buddy;
 mod cell;
 pub mod frame;
+pub mod give_back;
 mod heap;
 pub mod host;
 pub mod oom;

@@ -131,6 +131,8 @@ pub struct SpaceStats {
     pub stack: u64,
     /// Highest `resident` so far.
     pub peak_resident: u64,
+    /// Highest `total` so far.
+    pub peak_total: u64,
 }
 
 /// Resource limits that matter to an address space, soft values in bytes (getrlimit(2)).
@@ -176,6 +178,8 @@ struct Inner {
     lock_future: bool,
     /// What membarrier(2) was registered for.
     barriers: u32,
+    /// Most bytes mapped after any operation so far.
+    peak_total: u64,
 }
 
 /// The boot PML4: the kernel's half, and nothing below.
@@ -211,6 +215,21 @@ pub fn forget_object_pages(object: &Arc<dyn MemoryObject>, first: u64, count: u6
     }
 }
 
+/// Whether a process has a shared mapping of the object that it may write through, now or after mprotect.
+pub fn is_mapped_writable(object: &Arc<dyn MemoryObject>) -> bool {
+    let writes = |vma: &Vma| match &vma.backing {
+        Backing::Object(mapped, _) => {
+            vma.is_shared() && vma.max_prot.contains(Prot::WRITE) && vma::is_same(mapped, object)
+        }
+        Backing::Anonymous => false,
+    };
+    crate::task::processes().iter().any(|process| {
+        let threads = process.threads.lock().clone();
+        let space = threads.iter().find_map(|t| t.space.lock().clone());
+        space.is_some_and(|space| space.inner.lock().vmas.iter().any(writes))
+    })
+}
+
 /// Where mmap starts to look, downwards, for a stack of at most `stack` bytes: at least 128 MiB below the end, less some random pages.
 fn mmap_top(stack: u64) -> u64 {
     let gap = stack
@@ -238,6 +257,7 @@ impl AddressSpace {
             limits,
             lock_future: false,
             barriers: 0,
+            peak_total: 0,
         }))
     }
 
@@ -254,6 +274,7 @@ impl AddressSpace {
         let mut inner = self.inner.lock();
         let result = operation(&mut inner);
         inner.pages.commit();
+        inner.peak_total = inner.peak_total.max(inner.vmas.total());
         (self.resident).store(inner.pages.resident(), Ordering::Relaxed);
         result
     }
@@ -371,6 +392,7 @@ impl AddressSpace {
             text: sum(&|vma| vma.prot.contains(Prot::EXEC) && !vma.prot.contains(Prot::WRITE)),
             stack: sum(&|vma| vma.flags.contains(VmaFlags::GROWS_DOWN)),
             peak_resident: resident.max(inner.pages.peak * PAGE_SIZE),
+            peak_total: inner.vmas.total().max(inner.peak_total),
         }
     }
 }
@@ -393,6 +415,7 @@ impl Inner {
             limits: self.limits,
             lock_future: false,
             barriers: self.barriers,
+            peak_total: self.vmas.total(),
         };
         // Small mappings (stack, data of the program and its libraries) are written at once by both sides:
         // a copy costs less than two faults.

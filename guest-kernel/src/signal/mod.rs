@@ -32,7 +32,6 @@ pub use state::{
     ProcessSignals, TaskSignals, arrival_queue, blocked_or_ignored, end_temporary_mask,
     pending_set, set_mask, set_temporary_mask, take_pending,
 };
-pub use stop::is_orphaned;
 
 /// Throws away pending signals of a process and its threads that its dispositions now ignore.
 pub fn discard_ignored(process: &crate::task::Process, signo: u32) {

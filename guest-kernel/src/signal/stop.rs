@@ -12,7 +12,7 @@ use super::{
 use crate::{
     sched,
     sync::{Interruptible, wait_until},
-    task::{Process, Task},
+    task::{Process, Task, session},
 };
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
@@ -25,7 +25,7 @@ pub fn is_stopped(process: &Process) -> bool {
 /// Stops the current task's process by `signo`, unless it is a terminal's stop signal and nobody could continue the group.
 pub(super) fn stop(task: &Arc<Task>, signo: u32) {
     let process = &task.process;
-    if signo != SIGSTOP && is_orphaned(process.pgid.load(Relaxed)) {
+    if signo != SIGSTOP && session::is_orphaned(process.pgid.load(Relaxed), None) {
         return;
     }
     {
@@ -99,17 +99,4 @@ fn tell_parent(process: &Process, code: i32, status: u32) {
         );
     }
     parent.child_event.wake_all();
-}
-
-/// Whether no member of the group has a parent in another group of the same session: then nobody is there to continue it.
-pub fn is_orphaned(pgid: i32) -> bool {
-    !super::send::group(pgid).iter().any(|member| {
-        if member.threads.lock().is_empty() {
-            return false;
-        }
-        let Some(parent) = member.parent.lock().upgrade() else {
-            return false;
-        };
-        parent.pgid.load(Relaxed) != pgid && parent.sid.load(Relaxed) == member.sid.load(Relaxed)
-    })
 }

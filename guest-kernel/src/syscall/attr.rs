@@ -283,9 +283,7 @@ pub fn truncate(path: u64, len: i64) -> SysResult {
     }
     mount::check_writable(&place)?;
     access::check(&own, &access::current(), access::WRITE)?;
-    if place.inode.is_running() {
-        return Err(Errno::ETXTBSY);
-    }
+    fs::running::check_still(&place)?;
     set_size(&place.inode, size)
 }
 
@@ -293,11 +291,14 @@ pub fn truncate(path: u64, len: i64) -> SysResult {
 pub fn ftruncate(fd: i32, len: i64) -> SysResult {
     let size = offset(len)?;
     let file = fs::current_files()?.get_open(fd)?;
-    let place = file.location.as_ref().ok_or(Errno::EINVAL)?;
-    if !place.inode.ownership()?.is_regular() || !file.writable() {
+    let inode = match &file.location {
+        Some(place) => place.inode.clone(),
+        None => file.ops.inode().ok_or(Errno::EINVAL)?,
+    };
+    if !inode.ownership()?.is_regular() || !file.writable() {
         return Err(Errno::EINVAL);
     }
-    set_size(&place.inode, size)
+    set_size(&inode, size)
 }
 
 /// fallocate(2).

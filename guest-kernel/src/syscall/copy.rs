@@ -31,7 +31,11 @@ struct Offset {
 impl Offset {
     fn read(addr: u64, file: &File) -> Result<Offset, Errno> {
         let at = if addr == 0 {
-            *file.position.lock()
+            // Not all files keep their position in the open file: the host does for the caller's.
+            match file.ops.seek(file, 0, SEEK_CUR) {
+                Ok(at) => at as u64,
+                Err(_) => *file.position.lock(),
+            }
         } else {
             offset(user::read::<i64>(addr)?)?
         };
@@ -42,7 +46,10 @@ impl Offset {
     fn finish(&self, file: &File, moved: usize) -> Result<(), Errno> {
         let at = self.at.saturating_add(moved as u64);
         if self.addr == 0 {
-            *file.position.lock() = at;
+            let target = i64::try_from(at).map_err(|_| Errno::EOVERFLOW)?;
+            if file.ops.seek(file, target, SEEK_SET).is_err() {
+                *file.position.lock() = at;
+            }
             return Ok(());
         }
         user::write(self.addr, &(at as i64))
@@ -158,7 +165,12 @@ pub fn copy_file_range(
             let mut source = KernelSource::new(data);
             output.ops.write_at(&output, at, &mut source)
         },
-    )?;
+    )
+    // A file of the caller's own, which is written from its position only, is like one of another file system.
+    .map_err(|error| match error {
+        Errno::ESPIPE => Errno::EXDEV,
+        error => error,
+    })?;
     from.finish(&input, moved)?;
     to.finish(&output, moved)?;
     Ok(moved)

@@ -8,9 +8,9 @@ mod process_vm;
 use super::Table;
 use crate::{
     Errno, SysResult, call,
-    fs::File,
+    fs::{File, mount},
     mm::{
-        frame,
+        frame, give_back,
         space::{AddressSpace, Backing, Limits, MapRequest, Prot, advice::Advice, remap::Move},
     },
     sched,
@@ -18,11 +18,11 @@ use crate::{
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{
-    MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED,
-    MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE,
-    MAP_STACK, MAP_TYPE, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, O_ACCMODE, O_APPEND,
-    O_PATH, O_RDONLY, O_WRONLY, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM,
-    PROT_WRITE,
+    F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE,
+    MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE,
+    MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_TYPE, MREMAP_DONTUNMAP, MREMAP_FIXED,
+    MREMAP_MAYMOVE, MS_NOEXEC, O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY, PROT_EXEC,
+    PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
 };
 use vitrine_abi::{layout::PAGE_SIZE, nr};
 
@@ -152,16 +152,34 @@ fn file_rights(file: &File, shared: bool, wanted: Prot) -> Result<Prot, Errno> {
     if mode == O_WRONLY {
         return Err(Errno::EACCES);
     }
-    Ok(if shared && mode == O_RDONLY {
-        Prot::READ | Prot::EXEC
-    } else {
-        Prot::all()
-    })
+    let mut rights = Prot::all();
+    if let Some(place) = &file.location {
+        const NO_WRITES: u32 = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+        if shared
+            && place
+                .inode
+                .seals()
+                .is_ok_and(|seals| seals & NO_WRITES != 0)
+        {
+            if wanted.contains(Prot::WRITE) {
+                return Err(Errno::EPERM);
+            }
+            rights.remove(Prot::WRITE);
+        }
+        if wanted.contains(Prot::EXEC) && mount::has_flag(place, MS_NOEXEC) {
+            return Err(Errno::EPERM);
+        }
+    }
+    if shared && mode == O_RDONLY {
+        rights.remove(Prot::WRITE);
+    }
+    Ok(rights)
 }
 
 /// munmap(2).
 pub fn munmap(addr: u64, len: u64) -> SysResult {
     space()?.unmap(addr, len)?;
+    give_back::consider();
     Ok(0)
 }
 

@@ -182,6 +182,7 @@ pub fn dispatch(frame: &mut TrapFrame) -> SysResult {
     // As on Linux, the number is the lower half of RAX.
     let number = frame.orig_rax as u32 as usize;
     match TABLE.0.get(number) {
+        Some(Some(_)) if crate::mm::oom::refuses(number) => Err(Errno::ENOMEM),
         Some(Some(handler)) => handler(frame),
         _ => unimplemented(number),
     }

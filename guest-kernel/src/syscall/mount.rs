@@ -6,7 +6,7 @@ use crate::{
     fs::{self, Location, access, devfs, mount as mounts, path::Walker, procfs, sysfs, tmpfs},
     mm::user,
 };
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 use linux_raw_sys::general::*;
 use vitrine_abi::nr;
 
@@ -37,6 +37,22 @@ fn option(options: &[u8], key: &[u8], radix: u32) -> Option<u32> {
     u32::from_str_radix(core::str::from_utf8(value).ok()?, radix).ok()
 }
 
+/// `size=` of tmpfs as /proc/mounts shows it, in KiB; a percentage isn't shown.
+fn size_option(options: &[u8]) -> Option<String> {
+    let mut each = options.split(|b| *b == b',');
+    let value = core::str::from_utf8(each.find_map(|o| o.strip_prefix(b"size="))?).ok()?;
+    let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match value.get(digits.len()..)?.to_ascii_lowercase().as_str() {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        _ => return None,
+    };
+    let bytes = digits.parse::<u64>().ok()?.checked_shl(shift)?;
+    Some(format!("size={}k", bytes.div_ceil(4096) * 4))
+}
+
 fn text(addr: u64) -> Result<Vec<u8>, Errno> {
     if addr == 0 {
         return Ok(Vec::new());
@@ -57,10 +73,18 @@ pub fn mount(source: u64, target: u64, kind: u64, flags: u64, data: u64) -> SysR
         // There is one mount namespace: nothing to propagate to.
         return Ok(0);
     }
-    if flags & (MS_REMOUNT | MS_MOVE) != 0 {
-        return Err(Errno::EINVAL);
+    if flags & MS_REMOUNT != 0 {
+        mounts::remount(&point, flags)?;
+        return Ok(0);
     }
-    let read_only = flags & MS_RDONLY != 0;
+    if flags & MS_MOVE != 0 {
+        let from = find(&source, true)?;
+        if from.inode.ownership()?.is_dir() != point.inode.ownership()?.is_dir() {
+            return Err(Errno::EINVAL);
+        }
+        mounts::relocate(&from, point)?;
+        return Ok(0);
+    }
     let point_is_dir = point.inode.ownership()?.is_dir();
     if flags & MS_BIND != 0 {
         if source.is_empty() {
@@ -70,8 +94,10 @@ pub fn mount(source: u64, target: u64, kind: u64, flags: u64, data: u64) -> SysR
         if from.inode.ownership()?.is_dir() != point_is_dir {
             return Err(Errno::ENOTDIR);
         }
-        let of = mounts::of_path(&from.path).map_or("none", |m| m.kind);
-        mounts::add(point, from.inode, of, source, "rw,relatime", read_only)?;
+        // Flags come with a remount; at first it has those of what it shows.
+        let of = mounts::of_path(&from.path).ok_or(Errno::EINVAL)?;
+        let shown = format!("{},{}", of.flag_words(), of.options);
+        mounts::add(point, from.inode, of.kind, of.source.clone(), &shown)?;
         return Ok(0);
     }
     let mode = option(&options, b"mode", 8).unwrap_or(0o1777);
@@ -91,12 +117,16 @@ pub fn mount(source: u64, target: u64, kind: u64, flags: u64, data: u64) -> SysR
     if !point_is_dir {
         return Err(Errno::ENOTDIR);
     }
-    let shown = if read_only {
-        "ro,relatime"
-    } else {
-        "rw,relatime"
-    };
-    mounts::add(point, root, kind, source, shown, read_only)?;
+    let mut shown: Vec<String> = Vec::new();
+    let named = mounts::FLAGS.iter().filter(|(flag, _)| flags & flag != 0);
+    shown.extend(named.map(|(_, name)| String::from(*name)));
+    if kind == "tmpfs" {
+        shown.extend(size_option(&options));
+        shown.extend((mode != 0o1777).then(|| format!("mode={mode:o}")));
+        shown.extend(uid.map(|uid| format!("uid={uid}")));
+        shown.extend(gid.map(|gid| format!("gid={gid}")));
+    }
+    mounts::add(point, root, kind, source, &shown.join(","))?;
     Ok(0)
 }
 

@@ -27,9 +27,18 @@ struct PollFd {
     revents: u16,
 }
 
-/// poll(2).
+/// poll(2). After a signal without a handler it goes on until the same deadline.
 pub fn poll(fds: u64, count: u32, timeout_ms: i32) -> SysResult {
-    poll_until(fds, count, timeout::after_ms(timeout_ms))
+    poll_on(fds, count, timeout::after_ms(timeout_ms))
+}
+
+fn poll_on(fds: u64, count: u32, deadline: Option<u64>) -> SysResult {
+    match poll_until(fds, count, deadline) {
+        Err(Errno::ERESTARTNOHAND) => {
+            Err(signal::restart_with(move || poll_on(fds, count, deadline)))
+        }
+        result => result,
+    }
 }
 
 /// ppoll(2). The time left goes back to the program, as the system call (not the C library's function) does.

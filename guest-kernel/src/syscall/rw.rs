@@ -7,6 +7,8 @@ use crate::{
         self, File, KernelSink, Sink, Source,
         io::{UserPieces, UserSink, UserSource, check_end},
     },
+    sched,
+    task::usage::Counter,
 };
 use alloc::sync::Arc;
 use linux_raw_sys::general::*;
@@ -54,6 +56,24 @@ pub fn writable(fd: i32) -> Result<Arc<File>, Errno> {
     }
 }
 
+/// Counts a read for the running task.
+pub fn did_read(result: SysResult) -> SysResult {
+    count(result, Counter::Reads, Counter::BytesRead)
+}
+
+/// Counts a write for the running task.
+pub fn did_write(result: SysResult) -> SysResult {
+    count(result, Counter::Writes, Counter::BytesWritten)
+}
+
+fn count(result: SysResult, calls: Counter, bytes: Counter) -> SysResult {
+    sched::with_current(|task| {
+        task.counters.add(calls, 1);
+        task.counters.add(bytes, result.unwrap_or(0) as u64);
+    });
+    result
+}
+
 /// A file offset argument; `EINVAL` if negative.
 pub fn offset(raw: i64) -> Result<u64, Errno> {
     u64::try_from(raw).map_err(|_| Errno::EINVAL)
@@ -63,14 +83,14 @@ pub fn offset(raw: i64) -> Result<u64, Errno> {
 pub fn read(fd: i32, buf: u64, count: usize) -> SysResult {
     let file = readable(fd)?;
     let mut sink = UserSink(UserPieces::one(buf, count)?);
-    file.ops.read(&file, &mut sink)
+    did_read(file.ops.read(&file, &mut sink))
 }
 
 /// write(2).
 pub fn write(fd: i32, buf: u64, count: usize) -> SysResult {
     let file = writable(fd)?;
     let mut source = UserSource(UserPieces::one(buf, count)?);
-    file.ops.write(&file, &mut source)
+    did_write(file.ops.write(&file, &mut source))
 }
 
 /// pread(2).
@@ -78,7 +98,7 @@ pub fn pread64(fd: i32, buf: u64, count: usize, at: i64) -> SysResult {
     let at = offset(at)?;
     let file = readable(fd)?;
     let mut sink = UserSink(UserPieces::one(buf, count)?);
-    file.ops.read_at(&file, at, &mut sink)
+    did_read(file.ops.read_at(&file, at, &mut sink))
 }
 
 /// pwrite(2).
@@ -86,7 +106,7 @@ pub fn pwrite64(fd: i32, buf: u64, count: usize, at: i64) -> SysResult {
     let at = offset(at)?;
     let file = writable(fd)?;
     let mut source = UserSource(UserPieces::one(buf, count)?);
-    file.ops.write_at(&file, at, &mut source)
+    did_write(file.ops.write_at(&file, at, &mut source))
 }
 
 /// readv(2).
@@ -96,7 +116,7 @@ pub fn readv(fd: i32, iov: u64, count: usize) -> SysResult {
     if pieces.is_empty() {
         return Ok(0);
     }
-    file.ops.read(&file, &mut UserSink(pieces))
+    did_read(file.ops.read(&file, &mut UserSink(pieces)))
 }
 
 /// writev(2).
@@ -106,7 +126,7 @@ pub fn writev(fd: i32, iov: u64, count: usize) -> SysResult {
     if pieces.is_empty() {
         return Ok(0);
     }
-    file.ops.write(&file, &mut UserSource(pieces))
+    did_write(file.ops.write(&file, &mut UserSource(pieces)))
 }
 
 /// The result of moving no bytes at an offset: `ESPIPE` where there are no offsets, else 0.
@@ -125,7 +145,7 @@ pub fn preadv(fd: i32, iov: u64, count: usize, at: i64) -> SysResult {
     if pieces.is_empty() {
         return nothing_at(&file);
     }
-    file.ops.read_at(&file, at, &mut UserSink(pieces))
+    did_read(file.ops.read_at(&file, at, &mut UserSink(pieces)))
 }
 
 /// pwritev(2).
@@ -136,7 +156,7 @@ pub fn pwritev(fd: i32, iov: u64, count: usize, at: i64) -> SysResult {
     if pieces.is_empty() {
         return nothing_at(&file);
     }
-    file.ops.write_at(&file, at, &mut UserSource(pieces))
+    did_write(file.ops.write_at(&file, at, &mut UserSource(pieces)))
 }
 
 /// Whether the file is a regular one on a file system.

@@ -123,7 +123,10 @@ pub fn accept4(fd: i32, addr: u64, len_addr: u64, flags: u32) -> SysResult {
         return Err(Errno::EINVAL);
     }
     let file = lookup(fd)?;
-    let socket = net::socket_of(&file)?.accept(file.nonblocking())?;
+    let listener = net::socket_of(&file)?;
+    // A connection is not taken for which there is no descriptor.
+    crate::fs::current_files()?.check_room()?;
+    let socket = listener.accept(file.nonblocking())?;
     let new = net::open_file(socket.clone(), flags);
     if addr != 0 {
         let peer = socket.peer_name().map_err(|_| Errno::ECONNABORTED)?;

@@ -335,7 +335,7 @@ fn write_statfs(buf: u64, place: &Location) -> SysResult {
     const RDONLY: u64 = 0x1;
     const RELATIME: u64 = 0x1000;
     let of = place.inode.statfs()?;
-    let read_only = mount::of_path(&place.path).is_some_and(|m| m.read_only);
+    let read_only = mount::has_flag(place, MS_RDONLY);
     let dev = place.inode.metadata().map_or(0, |meta| meta.dev);
     let statfs = Statfs {
         kind: of.kind,

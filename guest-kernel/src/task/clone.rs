@@ -139,6 +139,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
         clear_child_tid: AtomicU64::new(clear),
         robust_list: AtomicU64::new(0),
         times: Default::default(),
+        counters: Default::default(),
         dying: AtomicBool::new(false),
         vfork_done: Mutex::new(vfork_done.clone()),
         parent_death_signal: AtomicI32::new(0),
@@ -163,6 +164,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
     }
     if !request.has(CLONE_THREAD) {
         adopt(&caller, &child_process, request.has(CLONE_PARENT));
+        limits::watch_processor_time(&child_process);
     }
     table::add(&child);
     trace::process_forked(&caller, &child, request.flags);
@@ -229,6 +231,7 @@ fn new_process(caller: &Task, pid: i32, request: &Request) -> Arc<Process> {
         thp_disabled: AtomicBool::new(parent.thp_disabled.load(Ordering::Relaxed)),
         peak_resident: AtomicU64::new(0),
         oom_score_adj: AtomicI32::new(parent.oom_score_adj.load(Ordering::Relaxed)),
+        ended_counters: Default::default(),
         child_usage: Default::default(),
     })
 }

@@ -4,7 +4,13 @@
 //! does its work in a call of its own first.
 
 use super::{Process, Task, Zombie, hooks, session, table, usage};
-use crate::{hostcall, mm::space::AddressSpace, sched, signal, sync::Mutex, time, trace};
+use crate::{
+    hostcall,
+    mm::{give_back, space::AddressSpace},
+    sched, signal,
+    sync::Mutex,
+    time, trace,
+};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{CLD_DUMPED, CLD_EXITED, CLD_KILLED, SIGCHLD, SIGKILL};
@@ -62,6 +68,9 @@ fn end_task(status: u32) {
     signal::thread_ends(&task);
     *task.rseq.lock() = Default::default();
     let is_last = task.process.threads.lock().len() == 1;
+    if is_last && task.process.pid == 1 {
+        end_everything_else(&task);
+    }
     trace::exited(&task, final_status(&task, status, is_last), is_last);
     release_memory(&task);
     let files = task.files.lock().take();
@@ -103,6 +112,7 @@ fn release_memory(task: &Arc<Task>) {
         *task.space.lock() = None;
         let earlier = RETIRED.lock().replace(space);
         drop(earlier);
+        give_back::consider();
     }
 }
 
@@ -110,6 +120,7 @@ fn release_memory(task: &Arc<Task>) {
 pub fn free_retired() {
     let retired = RETIRED.lock().take();
     drop(retired);
+    give_back::consider();
 }
 
 /// Takes the current thread, which is not the last one, out of everything without a word to anybody: another task goes on in its place.
@@ -165,6 +176,17 @@ fn end_process(task: &Task, process: &Arc<Process>, status: u32) {
         session::check_orphaned(&parent, process, process);
     }
     notify_of_end(process, status);
+}
+
+/// The first process ends, and with it the VM: all others end by SIGKILL, as in a PID namespace.
+fn end_everything_else(first: &Arc<Task>) {
+    for task in table::tasks() {
+        if Arc::ptr_eq(&task, first) {
+            continue;
+        }
+        let is_last = table::remove_task(&task);
+        trace::exited(&task, SIGKILL, is_last);
+    }
 }
 
 /// The process that takes over the children of `process`: its nearest ancestor that is a subreaper. Without one they have no parent: on a

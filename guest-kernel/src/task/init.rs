@@ -1,6 +1,6 @@
 //! The first process: the workload itself, as pid 1 and leader of session 1, with the console as its terminal. When it ends the VM does.
 
-use super::{Credentials, Process, Task, exec, hooks, table, uts};
+use super::{Credentials, Process, Task, exec, hooks, limits, table, uts};
 use crate::{
     Errno,
     arch::{self, Thread, TrapFrame},
@@ -66,6 +66,7 @@ pub fn start_workload(boot: &BootInfo, strings: &[u8]) {
             });
             hooks::adopt_console(&task.process);
             table::add(&task);
+            limits::watch_processor_time(&task.process);
             sched::start(task);
         }
         Err(error) => give_up(&program, error),
@@ -106,6 +107,7 @@ fn first_task(boot: &BootInfo, cwd: &[u8], program: &[u8]) -> Result<Arc<Task>, 
         thp_disabled: AtomicBool::new(false),
         peak_resident: AtomicU64::new(0),
         oom_score_adj: AtomicI32::new(0),
+        ended_counters: Default::default(),
         child_usage: Default::default(),
     });
     let task = Arc::new(Task {
@@ -123,6 +125,7 @@ fn first_task(boot: &BootInfo, cwd: &[u8], program: &[u8]) -> Result<Arc<Task>, 
         clear_child_tid: AtomicU64::new(0),
         robust_list: AtomicU64::new(0),
         times: Default::default(),
+        counters: Default::default(),
         dying: AtomicBool::new(false),
         vfork_done: Default::default(),
         parent_death_signal: AtomicI32::new(0),

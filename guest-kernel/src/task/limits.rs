@@ -1,10 +1,10 @@
 //! Resource limits (getrlimit(2)) and their checks.
 
 use super::{Credentials, Process, table};
-use crate::{Errno, mm::space::Limits};
+use crate::{Errno, mm::space::Limits, time::cpu_timer};
 use alloc::sync::Arc;
 use linux_raw_sys::general::{
-    CAP_SYS_ADMIN, CAP_SYS_RESOURCE, RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_NPROC,
+    CAP_SYS_ADMIN, CAP_SYS_RESOURCE, RLIM_NLIMITS, RLIMIT_CPU, RLIMIT_NOFILE, RLIMIT_NPROC,
 };
 
 /// "No limit".
@@ -34,7 +34,7 @@ pub fn check_task_count(process: &Process, credentials: &Credentials) -> Result<
 /// Replaces a limit; the old one. `EINVAL`: no such resource, or the soft limit exceeds the hard one; `EPERM`: the hard limit would be raised
 /// without `privileged`.
 pub fn set(
-    process: &Process,
+    process: &Arc<Process>,
     resource: u32,
     new: [u64; 2],
     privileged: bool,
@@ -58,7 +58,18 @@ pub fn set(
     if let Some(space) = space {
         space.set_limits(space_limits);
     }
+    if resource == RLIMIT_CPU {
+        watch_processor_time(process);
+    }
     Ok(old)
+}
+
+/// Has the process's processor time watched if it has an RLIMIT_CPU: it was set, or inherited.
+pub fn watch_processor_time(process: &Arc<Process>) {
+    let limit = process.rlimits.lock()[RLIMIT_CPU as usize];
+    if limit != [INFINITY; 2] {
+        cpu_timer::watch(process);
+    }
 }
 
 /// Reads a limit; `EINVAL`: no such resource.

@@ -15,7 +15,6 @@ pub mod hooks;
 pub mod init;
 pub mod limits;
 pub mod rseq;
-mod running;
 pub mod session;
 pub mod table;
 pub mod usage;
@@ -24,12 +23,11 @@ pub mod wait;
 
 pub use credentials::Credentials;
 pub use exit::exit_group;
-pub use running::Running;
 pub use table::{process, processes, task};
 
 use crate::{
     arch::Thread,
-    fs::{FdTable, FsContext},
+    fs::{FdTable, FsContext, running::Running},
     mm::space::AddressSpace,
     sched::SchedState,
     signal::{ProcessSignals, TaskSignals},
@@ -70,6 +68,8 @@ pub struct Task {
     pub robust_list: AtomicU64,
     /// Processor time used.
     pub times: TaskTimes,
+    /// Faults, switches, input and output.
+    pub counters: usage::Counters,
     /// The system call that it is in, if that is traced.
     pub trace: crate::trace::TaskTrace,
     /// It must end before it sees user mode again: exit_group, a fatal signal, or another thread's execve has decided it.
@@ -180,6 +180,8 @@ pub struct Process {
     pub peak_resident: AtomicU64,
     /// /proc/PID/oom_score_adj: −1000 (the OOM killer leaves it alone) to 1000.
     pub oom_score_adj: AtomicI32,
+    /// What its ended threads have counted.
+    pub ended_counters: usage::Counters,
     /// Used by the children that it has waited for, with theirs.
     pub child_usage: Mutex<usage::Usage>,
 }

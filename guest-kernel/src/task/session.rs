@@ -69,11 +69,12 @@ pub fn is_session_leader(process: &Process) -> bool {
     process.sid.load(Ordering::Relaxed) == process.pid
 }
 
-/// Whether no member of the group but `leaving` has a parent in another group of the same session: then nobody is there to continue it
-/// once it is stopped.
-fn is_orphaned(pgid: i32, leaving: &Process) -> bool {
+/// Whether no member of the group (but `leaving`, which ends) has a parent in another group of the same session: then nobody is there to
+/// continue it once it is stopped.
+pub fn is_orphaned(pgid: i32, leaving: Option<&Process>) -> bool {
     !table::group(pgid).iter().any(|member| {
-        let counts = !core::ptr::eq(Arc::as_ptr(member), leaving) && !member.is_zombie();
+        let counts = !leaving.is_some_and(|leaving| core::ptr::eq(&**member, leaving))
+            && !member.is_zombie();
         let parent = member.parent.lock().upgrade();
         counts && parent.is_some_and(|parent| connects(&parent, member))
     })
@@ -94,7 +95,7 @@ fn has_stopped_member(pgid: i32) -> bool {
 /// does, and a member is stopped, the group gets SIGHUP and SIGCONT.
 pub fn check_orphaned(parent: &Process, child: &Process, leaving: &Process) {
     let pgid = child.pgid.load(Ordering::Relaxed);
-    if connects(parent, child) && is_orphaned(pgid, leaving) && has_stopped_member(pgid) {
+    if connects(parent, child) && is_orphaned(pgid, Some(leaving)) && has_stopped_member(pgid) {
         for signo in [SIGHUP, SIGCONT] {
             let info = signal::SigInfo {
                 signo,

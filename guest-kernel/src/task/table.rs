@@ -109,6 +109,9 @@ pub fn remove_task(task: &Task) -> bool {
     let mut threads = task.process.threads.lock();
     let before = threads.len();
     threads.retain(|thread| !core::ptr::eq(Arc::as_ptr(thread), task));
+    if threads.len() < before {
+        task.process.ended_counters.absorb(&task.counters);
+    }
     let last = before == 1 && threads.is_empty();
     drop(threads);
     drop(removed);

@@ -1,12 +1,90 @@
 //! What tasks and processes have used: for getrusage, times, wait4 and /proc.
 
 use super::{Process, Task};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What a task counts. One vCPU and no pre-emption in the kernel: plain loads and stores do.
+#[derive(Debug, Default)]
+pub struct Counters {
+    values: [AtomicU64; COUNTERS],
+}
+
+/// How many counters there are.
+const COUNTERS: usize = 8;
+
+/// A counter's place in [`Counters`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Page faults that needed nothing from the host.
+    MinorFaults,
+    /// Page faults that read from the host.
+    MajorFaults,
+    /// Switches away from it when it blocked.
+    VoluntarySwitches,
+    /// Switches away from it when its slice was over.
+    InvoluntarySwitches,
+    /// Bytes that read(2) and its kin returned.
+    BytesRead,
+    /// Bytes that write(2) and its kin took.
+    BytesWritten,
+    /// Calls of read(2) and its kin.
+    Reads,
+    /// Calls of write(2) and its kin.
+    Writes,
+}
+
+/// Values of the counters, to add up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts([u64; COUNTERS]);
+
+impl Counters {
+    /// Counts up.
+    #[inline]
+    pub fn add(&self, counter: Counter, by: u64) {
+        let value = &self.values[counter as usize];
+        value.store(
+            value.load(Ordering::Relaxed).wrapping_add(by),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The values now.
+    pub fn get(&self) -> Counts {
+        Counts(core::array::from_fn(|i| {
+            self.values[i].load(Ordering::Relaxed)
+        }))
+    }
+
+    /// Adds another's values.
+    pub fn absorb(&self, other: &Counters) {
+        for (value, by) in self.values.iter().zip(other.get().0) {
+            value.store(
+                value.load(Ordering::Relaxed).wrapping_add(by),
+                Ordering::Relaxed,
+            );
+        }
+    }
+}
+
+impl Counts {
+    /// One of the values.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0[counter as usize]
+    }
+
+    fn add(&mut self, other: &Counts) {
+        for (value, by) in self.0.iter_mut().zip(other.0) {
+            *value = value.wrapping_add(by);
+        }
+    }
+}
 
 /// Sums of what was used.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
+    /// Faults, switches, input and output.
+    pub counts: Counts,
     /// Nanoseconds in user mode.
     pub user_ns: u64,
     /// Nanoseconds in the kernel.
@@ -22,6 +100,7 @@ pub struct RawRusage {
     utime: [i64; 2],
     stime: [i64; 2],
     maxrss: i64,
+    /// ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw, nivcsw.
     rest: [i64; 13],
 }
 
@@ -31,15 +110,22 @@ impl Usage {
         self.user_ns = self.user_ns.saturating_add(other.user_ns);
         self.system_ns = self.system_ns.saturating_add(other.system_ns);
         self.peak_resident = self.peak_resident.max(other.peak_resident);
+        self.counts.add(&other.counts);
     }
 
     /// In the form of getrusage(2).
     pub fn raw(&self) -> RawRusage {
+        let count = |counter| self.counts.get(counter) as i64;
+        let mut rest = [0; 13];
+        rest[3] = count(Counter::MinorFaults);
+        rest[4] = count(Counter::MajorFaults);
+        rest[11] = count(Counter::VoluntarySwitches);
+        rest[12] = count(Counter::InvoluntarySwitches);
         RawRusage {
             utime: timeval(self.user_ns),
             stime: timeval(self.system_ns),
             maxrss: (self.peak_resident / 1024) as i64,
-            rest: [0; 13],
+            rest,
         }
     }
 }
@@ -64,6 +150,7 @@ pub fn of_task(task: &Task) -> Usage {
         user_ns,
         system_ns,
         peak_resident: peak_resident(task),
+        counts: task.counters.get(),
     }
 }
 
@@ -73,10 +160,15 @@ pub fn of_process(process: &Process) -> Usage {
     let now = process
         .representative()
         .map_or(0, |task| peak_resident(&task));
+    let mut counts = process.ended_counters.get();
+    for task in process.threads.lock().iter() {
+        counts.add(&task.counters.get());
+    }
     Usage {
         user_ns,
         system_ns,
         peak_resident: now.max(process.peak_resident.load(Ordering::Relaxed)),
+        counts,
     }
 }
 

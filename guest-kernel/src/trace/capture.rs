@@ -21,6 +21,8 @@ use zerocopy::{FromBytes, IntoBytes};
 const MAX_ELEMENTS: u64 = 33;
 /// Most strings of an argument array.
 const MAX_STRINGS: usize = 64;
+/// Most strings of an environment.
+const MAX_ENVIRONMENT: usize = 1024;
 /// Most strings that are counted.
 const MAX_COUNT: u32 = 1 << 16;
 /// AT_FDCWD.
@@ -54,7 +56,7 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
             ArgKind::Str => string(record, arg, value),
             ArgKind::BufIn(len) => buffer(record, arg, 0, value, length(args, len)),
             ArgKind::StrArray => string_array(record, arg, value, MAX_STRINGS),
-            ArgKind::EnvArray => string_array(record, arg, value, 0),
+            ArgKind::EnvArray => environment(record, arg, value),
             ArgKind::Struct(kind, dir) if dir.is_in() => {
                 structure(record, arg, 0, kind, value, args, task);
             }
@@ -313,6 +315,12 @@ fn append_string_of(record: &mut Record, addr: u64, max: usize, limit: usize) ->
         }
         Err(_) => ITEM_FAULT,
     }
+}
+
+/// An environment: counted, and in full if that is wanted.
+pub(super) fn environment(record: &mut Record, arg: u8, addr: u64) {
+    let whole = LIMITS.environment.load(Ordering::Relaxed);
+    string_array(record, arg, addr, if whole { MAX_ENVIRONMENT } else { 0 });
 }
 
 /// A NULL-terminated array of strings: the first `most` in full (to the limit), the rest counted.

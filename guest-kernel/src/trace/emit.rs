@@ -1,6 +1,6 @@
 //! Records that are not about calls: clocks, fork, exec, exit, signals, names. Each costs one load while nothing is traced.
 
-use super::{capture::until_nul, events_on, filter, gate, ring, values::Ended};
+use super::{capture, events_on, filter, gate, ring, values::Ended};
 use crate::{
     arch,
     arch::TrapFrame,
@@ -116,7 +116,7 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
     put(kind::EXEC, task, body.as_bytes(), |record| {
         record.item(tag::STRING, field::EXE, 0, 0, path);
         record.item(tag::STRING, field::CWD, 0, 0, cwd);
-        record.item(tag::STRING, field::COMM, 0, 0, until_nul(&comm));
+        record.item(tag::STRING, field::COMM, 0, 0, capture::until_nul(&comm));
         strings(record, field::ARGV, &arguments.argv, MAX_RECORD / 2);
         strings(record, field::ENVP, &arguments.envp, MAX_RECORD);
         if caller.tid != task.tid {
@@ -154,7 +154,6 @@ pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>
     let at_argv = frame.rsp.wrapping_add(8);
     let at_envp = frame.rsp.wrapping_add(environment * 8);
     let args = [name, at_argv, at_envp, 0, 0, 0];
-    let envc = end.unwrap_or(environment).saturating_sub(environment) as u32;
     let ticks = arch::tsc().wrapping_sub(start);
     if !filter::wants_done(task, nr::EXECVE as u64, args, Ended { ret: 0, ticks }) {
         return;
@@ -162,7 +161,7 @@ pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>
     gate::first_exec(task, nr::EXECVE as u64, args, start, |record| {
         record.item(tag::STRING, 0, 0, 0, path);
         strings(record, 1, argv, MAX_RECORD / 2);
-        record.item(tag::STRINGS, 2, ITEM_CUT, 0, &envc.to_le_bytes());
+        capture::environment(record, 2, at_envp);
     });
 }
 
@@ -266,7 +265,7 @@ pub fn comm_changed(task: &Task) {
     }
     let comm = *task.comm.lock();
     put(kind::COMM, task, &[], |record| {
-        record.item(tag::STRING, field::COMM, 0, 0, until_nul(&comm));
+        record.item(tag::STRING, field::COMM, 0, 0, capture::until_nul(&comm));
     });
 }
 

@@ -4,7 +4,7 @@
 //! entry code sees it as one byte a call number ([`super::ARMED`]). Format, check and interpreter are `vitrine_abi::filter`.
 
 use super::{
-    ARMED, EVENTS, LIMITS,
+    ARMED, EVENTS, LIMITS, MAX_CAPTURE,
     values::{Ended, Needs, Values},
     watch,
 };
@@ -107,8 +107,12 @@ fn install_filter(filter: Filter) -> Result<(), Invalid> {
     LIMITS
         .descriptors
         .store(header.flags & FILTER_DESCRIPTORS != 0, Ordering::Relaxed);
-    LIMITS.string.store(header.string_limit, Ordering::Relaxed);
-    LIMITS.buffer.store(header.buffer_limit, Ordering::Relaxed);
+    for (limit, wanted) in [
+        (&LIMITS.string, header.string_limit),
+        (&LIMITS.buffer, header.buffer_limit),
+    ] {
+        limit.store(wanted.min(MAX_CAPTURE), Ordering::Relaxed);
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@
 //! task that made them.
 
 use super::{
-    capture, emit, filter, ring,
+    LIMITS, capture, emit, filter, ring,
     rules::{self, Kept},
     scratch::Scratch,
     values::{Ended, Values, wanted_by_numbers},
@@ -27,7 +27,7 @@ use crate::{
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vitrine_abi::{
-    event::{Record, RecordHeader, SyscallBody, kind},
+    event::{Record, RecordHeader, SyscallBody, field, kind, tag},
     filter::{NO_PROGRAM, WATCH_RECORD},
     nr as table_nr,
     syscall::{self as table, Syscall},
@@ -244,6 +244,9 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
     // Captured outside the lock: reading user memory may let another task run.
     let mut record = core::mem::take(&mut task.trace.call.lock().record);
     record.start(body.as_bytes());
+    if LIMITS.rip.load(Ordering::Relaxed) {
+        record.item(tag::COUNT, field::RIP, 0, 0, frame.rip.as_bytes());
+    }
     let mut never_returns = false;
     if let Some(call) = call {
         capture::before(&mut record, call, &args, &task);

@@ -50,6 +50,9 @@ pub static ARMED: [AtomicU8; TABLE_LEN + 1] = [const { AtomicU8::new(0) }; TABLE
 /// Whether events other than calls (fork, exec, exit, signals) are recorded.
 static EVENTS: AtomicBool = AtomicBool::new(false);
 
+/// Most bytes of a buffer or string, whatever is asked for: a record has to fit into what the VMM reads at once.
+const MAX_CAPTURE: u32 = 128 << 10;
+
 /// How much is captured.
 pub struct Limits {
     /// Bytes of a buffer's contents.
@@ -58,6 +61,10 @@ pub struct Limits {
     pub string: AtomicU32,
     /// Whether descriptors are described.
     pub descriptors: AtomicBool,
+    /// Whether environments are captured; else they are counted.
+    pub environment: AtomicBool,
+    /// Whether the address that a call was made from is captured.
+    pub rip: AtomicBool,
 }
 
 /// The limits in force.
@@ -65,7 +72,28 @@ pub static LIMITS: Limits = Limits {
     buffer: AtomicU32::new(64),
     string: AtomicU32::new(256),
     descriptors: AtomicBool::new(true),
+    environment: AtomicBool::new(false),
+    rip: AtomicBool::new(false),
 };
+
+impl Limits {
+    fn set(&self, boot: &BootInfo) {
+        for (limit, wanted) in [
+            (&self.buffer, boot.trace_buffer),
+            (&self.string, boot.trace_string),
+        ] {
+            if wanted != 0 {
+                limit.store(wanted.min(MAX_CAPTURE), Ordering::Relaxed);
+            }
+        }
+        for (switch, flag) in [
+            (&self.environment, boot::FLAG_TRACE_ENVIRONMENT),
+            (&self.rip, boot::FLAG_TRACE_RIP),
+        ] {
+            switch.store(boot.flags & flag != 0, Ordering::Relaxed);
+        }
+    }
+}
 
 /// How call `nr` is watched; 0: not at all.
 #[inline]
@@ -98,6 +126,7 @@ pub fn init(boot: &BootInfo) {
     }
     emit::set_frequency(boot.tsc_khz);
     emit::clock();
+    LIMITS.set(boot);
     arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
     mailbox::init(boot.mailbox, boot.ram_bytes);
     if boot.filter.len != 0 {

@@ -1,7 +1,7 @@
 //! One argument of a call as text, by its kind.
 
 use super::{
-    Style, View, buffer, names, put, signals, sockets, stat,
+    Style, View, buffer, names, notation, put, signals, sockets, stat,
     structs::{self, Context},
     terminal, text,
 };
@@ -126,7 +126,7 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             Some(item) => strings(out, &item, style),
             None => text::address(out, raw),
         },
-        ArgKind::EnvArray => environment(out, call, index, raw),
+        ArgKind::EnvArray => environment(out, call, index, raw, style),
         ArgKind::Struct(kind, dir) => structure(out, call, index, kind, dir, style),
         ArgKind::Structs(kind, dir, _) => array(out, call, index, kind, dir, style),
         ArgKind::IoVec(_, dir) => {
@@ -173,7 +173,11 @@ fn fd(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style) {
         .call
         .is_some_and(|row| row.kind(&call.args, index) == ArgKind::AtFd);
     if value == AT_FDCWD && is_at {
-        put(out, "AT_FDCWD");
+        notation::constant(
+            out,
+            |out| text::dec(out, i64::from(AT_FDCWD)),
+            |out| put(out, "AT_FDCWD"),
+        );
     } else {
         text::dec(out, i64::from(value));
     }
@@ -194,10 +198,37 @@ pub fn info_path(out: &mut Vec<u8>, info: Option<FdInfo<'_>>) {
     let name = info.text.strip_suffix(DELETED);
     out.push(b'<');
     text::escaped(out, name.unwrap_or(info.text));
+    if notation::current().devices
+        && let Some((major, minor)) = device_numbers(info.text)
+    {
+        put(out, "<char ");
+        text::udec(out, major);
+        out.push(b':');
+        text::udec(out, minor);
+        out.push(b'>');
+    }
     out.push(b'>');
     if name.is_some() {
         put(out, "(deleted)");
     }
+}
+
+/// The numbers of those devices that the guest has; they are the same everywhere.
+fn device_numbers(path: &[u8]) -> Option<(u64, u64)> {
+    Some(match path.strip_prefix(b"/dev/")? {
+        b"null" => (1, 3),
+        b"zero" => (1, 5),
+        b"full" => (1, 7),
+        b"random" => (1, 8),
+        b"urandom" => (1, 9),
+        b"tty" => (5, 0),
+        b"console" => (5, 1),
+        b"ptmx" => (5, 2),
+        name => {
+            let number = std::str::from_utf8(name.strip_prefix(b"pts/")?).ok()?;
+            (136, number.parse().ok()?)
+        }
+    })
 }
 
 /// mincore's answer: `[1, 1, 0]`.
@@ -393,9 +424,13 @@ fn strings(out: &mut Vec<u8>, item: &Item<'_>, style: &Style) {
     out.push(b']');
 }
 
-fn environment(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64) {
+fn environment(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64, style: &Style) {
+    let item = call.items.find(tag::STRINGS, index, false);
+    if let Some(item) = item.filter(|_| !style.abbreviate) {
+        return strings(out, &item, style);
+    }
     text::address(out, raw);
-    if let Some(item) = call.items.find(tag::STRINGS, index, false) {
+    if let Some(item) = item {
         let count = Strings::parse(item.data).count;
         put(out, " /* ");
         text::udec(out, u64::from(count));

@@ -4,13 +4,14 @@
 //! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios;
 //!   [`system`]: clocks, scheduling, capabilities and other rare ones.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
-//! - [`text`]: numbers and quoted strings.
+//! - [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
 //!
 //! Everything appends to a byte buffer: nothing is allocated for a field.
 
 pub mod args;
 pub mod errno;
 pub mod names;
+pub mod notation;
 pub mod ret;
 pub mod signals;
 pub mod sockets;
@@ -19,6 +20,8 @@ pub mod structs;
 pub mod system;
 pub mod terminal;
 pub mod text;
+
+pub use notation::Notation;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,8 @@ pub struct Style {
     pub abbreviate: bool,
     /// Whether descriptors are shown with what they refer to (`-y`).
     pub fd_paths: bool,
+    /// How strings, constants and devices are written (`-x`, `-X`, `-yy`).
+    pub notation: Notation,
 }
 
 impl Default for Style {
@@ -37,6 +42,7 @@ impl Default for Style {
             string_limit: 32,
             abbreviate: true,
             fd_paths: false,
+            notation: Notation::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Signals: names, sets, `siginfo_t`, wait statuses.
 
-use super::text;
+use super::{notation, text};
 
 const NAMES: [&str; 32] = [
     "0", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
@@ -166,10 +166,13 @@ pub fn info(out: &mut Vec<u8>, info: &Info) {
         return;
     }
     out.extend_from_slice(b"{si_signo=");
-    name(out, info.signo);
+    let number = |value: i32| move |out: &mut Vec<u8>| text::dec(out, i64::from(value));
+    notation::constant(out, number(info.signo), |out| name(out, info.signo));
     out.extend_from_slice(b", si_code=");
     match code_name(info.signo, info.code) {
-        Some(name) => out.extend_from_slice(name.as_bytes()),
+        Some(name) => notation::constant(out, number(info.code), |out| {
+            out.extend_from_slice(name.as_bytes());
+        }),
         None => {
             text::dec(out, i64::from(info.code));
             out.extend_from_slice(b" /* SI_??? */");

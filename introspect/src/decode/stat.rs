@@ -1,10 +1,18 @@
 //! The stat family: modes, devices, `struct stat`, `struct statx`, `struct statfs`.
 
-use super::{Style, View, names, put, structs::date_comment, text};
+use super::{Style, View, names, notation, put, structs::date_comment, text};
 use vitrine_abi::syscall::Set;
 
 /// File type and permission bits: `S_IFREG|0644`.
 pub fn file_mode(out: &mut Vec<u8>, mode: u32) {
+    notation::constant(
+        out,
+        |out| text::mode(out, u64::from(mode)),
+        |out| symbolic_mode(out, mode),
+    );
+}
+
+fn symbolic_mode(out: &mut Vec<u8>, mode: u32) {
     let kind = match mode & 0o170_000 {
         0o010_000 => "S_IFIFO",
         0o020_000 => "S_IFCHR",

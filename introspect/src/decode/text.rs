@@ -1,5 +1,7 @@
 //! Numbers and quoted strings, appended to a byte buffer without allocation.
 
+use super::notation::{self, HexStrings};
+
 /// A decimal number.
 pub fn dec(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
@@ -72,6 +74,16 @@ pub fn quoted(out: &mut Vec<u8>, data: &[u8]) {
 
 /// As [`quoted`], without the quotes.
 pub fn escaped(out: &mut Vec<u8>, data: &[u8]) {
+    let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t'..=b'\r');
+    match notation::current().strings {
+        HexStrings::None => c_escapes(out, data, false),
+        HexStrings::Escapes => c_escapes(out, data, true),
+        HexStrings::NonAscii if data.iter().all(is_text) => c_escapes(out, data, false),
+        HexStrings::NonAscii | HexStrings::All => hex_bytes(out, data),
+    }
+}
+
+fn c_escapes(out: &mut Vec<u8>, data: &[u8], hex: bool) {
     for (i, &byte) in data.iter().enumerate() {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
@@ -82,6 +94,7 @@ pub fn escaped(out: &mut Vec<u8>, data: &[u8]) {
             0x0c => out.extend_from_slice(b"\\f"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b' '..=b'~' => out.push(byte),
+            _ if hex => hex_bytes(out, &[byte]),
             _ => {
                 out.push(b'\\');
                 // All three digits only where the next character would be taken for one.
@@ -101,12 +114,16 @@ pub fn escaped(out: &mut Vec<u8>, data: &[u8]) {
 /// A string in quotes, every byte in hexadecimal.
 pub fn quoted_hex(out: &mut Vec<u8>, data: &[u8]) {
     out.push(b'"');
+    hex_bytes(out, data);
+    out.push(b'"');
+}
+
+fn hex_bytes(out: &mut Vec<u8>, data: &[u8]) {
     for byte in data {
         out.extend_from_slice(b"\\x");
         out.push(b"0123456789abcdef"[(byte >> 4) as usize]);
         out.push(b"0123456789abcdef"[(byte & 15) as usize]);
     }
-    out.push(b'"');
 }
 
 /// A point in time as `2026-11-24T07:44:23` (UTC).

@@ -149,7 +149,7 @@ pub fn subject(event: &Event) -> Option<Subject> {
         EventKind::Exec(_) => Subject::Event("procstart", "exec"),
         EventKind::Exit(_) => Subject::Event("procexit", "exit"),
         EventKind::Signal(_) => Subject::Event("signaldeliver", "signal"),
-        EventKind::Stop { .. } => Subject::Event("stop", "stop"),
+        EventKind::Stop { .. } => Subject::Event("procstop", "stop"),
         EventKind::Drops { .. } => Subject::Event("drops", "drops"),
         EventKind::Unimplemented { .. } => Subject::Event("unimplemented", "unimplemented"),
         EventKind::Comm => Subject::Event("procname", "comm"),
@@ -276,6 +276,7 @@ fn text(call: &SyscallEvent, arg: usize) -> Vec<u8> {
         string_limit: usize::MAX,
         abbreviate: false,
         fd_paths: true,
+        ..Style::default()
     };
     let mut out = Vec::new();
     args::write(&mut out, call, arg, &style);

@@ -7,7 +7,7 @@
 
 use super::{Options, Sink, strace};
 use crate::{
-    decode::{args, errno, names, put, signals, text},
+    decode::{args, errno, names, notation, put, signals, text},
     event::{
         Captured, Event, EventKind, ExecEvent, ExitEvent, FdInfo, Phase, Strings, SyscallEvent,
     },
@@ -229,7 +229,10 @@ impl JsonSink {
 
 impl Sink for JsonSink {
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        notation::apply(self.options.style.notation);
         match &event.kind {
+            EventKind::Syscall(call)
+                if call.phase != Phase::Enter && !self.options.status.shows(call) => {}
             EventKind::Syscall(call) => self.syscall(event, call),
             EventKind::Exec(exec) => self.exec(event, exec),
             EventKind::Exit(exit) => self.exit(event, exit),
@@ -407,7 +410,7 @@ fn plain(out: &mut Vec<u8>, byte: u8) {
 }
 
 /// Bytes as a JSON string from which they can be had back.
-fn bytes(out: &mut Vec<u8>, data: &[u8]) {
+pub(super) fn bytes(out: &mut Vec<u8>, data: &[u8]) {
     out.push(b'"');
     for chunk in data.utf8_chunks() {
         let valid = chunk.valid();

@@ -3,9 +3,9 @@
 //! A call that blocks is printed up to what is known; its line stays open, and ends with `<unfinished ...>` only if another
 //! thread has something to say meanwhile, as strace does.
 
-use super::{Options, PidPrefix, Sink, Timestamps};
+use super::{Options, PidPrefix, Sink, Timestamps, dump};
 use crate::{
-    decode::{args, put, ret, signals, text},
+    decode::{Style, args, notation, put, ret, signals, text},
     event::{Event, EventKind, ExitEvent, Phase, SyscallEvent},
     hits,
 };
@@ -15,8 +15,6 @@ use std::{
 };
 use vitrine_abi::{event::SignalBody, nr, syscall::ArgKind};
 
-/// Column at which results stand.
-const RESULT_COLUMN: usize = 40;
 /// The buffer is written out beyond this size.
 const BUFFER: usize = 64 << 10;
 /// Most threads that are counted.
@@ -38,6 +36,8 @@ pub struct StraceSink {
     begun: HashMap<i32, usize>,
     live: HashSet<i32>,
     last_ns: Option<u64>,
+    /// The last call of each thread and where it was made, where lines begin with them.
+    places: HashMap<i32, (u64, Option<u64>)>,
 }
 
 impl StraceSink {
@@ -46,40 +46,40 @@ impl StraceSink {
         StraceSink {
             writer,
             options,
-            out: Vec::with_capacity(BUFFER + 4096),
+            out: Vec::new(),
             line_start: 0,
             line_written: 0,
             open: None,
             begun: HashMap::new(),
             live: HashSet::new(),
             last_ns: None,
+            places: HashMap::new(),
         }
     }
 
     fn syscall(&mut self, event: &Event, call: &SyscallEvent) {
-        match call.phase {
-            Phase::Complete => {
-                self.leader(event);
-                self.name(call);
-                self.arguments(call, 0, usize::MAX);
-                self.result(call);
+        let never_returns = call.call.is_some_and(|row| row.never_returns());
+        if self.options.numbers || self.options.instruction_pointer {
+            if self.places.len() >= MAX_THREADS {
+                self.places.clear();
             }
+            self.places.insert(event.tid, (call.nr, call.items.rip()));
+        }
+        if self.options.status.is_restricted() {
+            return self.judged(event, call, never_returns);
+        }
+        match call.phase {
+            Phase::Complete => self.whole(event, call),
+            Phase::Enter if never_returns => self.whole(event, call),
             Phase::Enter => {
                 self.leader(event);
                 self.name(call);
-                if call.call.is_some_and(|row| row.never_returns()) {
-                    self.arguments(call, 0, usize::MAX);
-                    return self.result(call);
-                }
                 let printed = known_at_entry(call);
                 self.arguments(call, 0, printed);
                 if printed > 0 && visible(call, printed) {
                     put(&mut self.out, ", ");
                 }
-                if self.begun.len() >= MAX_THREADS {
-                    self.begun.clear();
-                }
-                self.begun.insert(event.tid, printed);
+                self.begin(event.tid, printed);
                 self.open = Some(event.tid);
             }
             Phase::Exit => {
@@ -88,6 +88,34 @@ impl StraceSink {
                 self.arguments(call, printed, usize::MAX);
                 self.result(call);
             }
+        }
+    }
+
+    fn whole(&mut self, event: &Event, call: &SyscallEvent) {
+        self.leader(event);
+        self.name(call);
+        self.arguments(call, 0, usize::MAX);
+        self.result(call);
+    }
+
+    fn begin(&mut self, tid: i32, printed: usize) {
+        if self.begun.len() >= MAX_THREADS {
+            self.begun.clear();
+        }
+        self.begun.insert(tid, printed);
+    }
+
+    /// A call that is printed as a whole or not at all, by how it ended.
+    fn judged(&mut self, event: &Event, call: &SyscallEvent, never_returns: bool) {
+        if call.phase == Phase::Enter && !never_returns {
+            return self.begin(event.tid, 0);
+        }
+        self.begun.remove(&event.tid);
+        if self.options.status.shows(call) {
+            self.leader_at(event, event.time_ns.saturating_sub(call.start_ns));
+            self.name(call);
+            self.arguments(call, 0, usize::MAX);
+            self.result(call);
         }
     }
 
@@ -113,9 +141,15 @@ impl StraceSink {
 
     /// Prints arguments `from..to` (those that the call looks at).
     fn arguments(&mut self, call: &SyscallEvent, from: usize, to: usize) {
-        let style = &self.options.style;
+        let style = &Style {
+            abbreviate: self.options.style.abbreviate && self.options.abbreviated.contains(call.nr),
+            ..self.options.style
+        };
+        let raw = self.options.raw.contains(call.nr);
+        let verbose = self.options.verbose.contains(call.nr);
         let out = &mut self.out;
         match call.nr as usize {
+            _ if raw => {}
             nr::CLONE => return clone_arguments(out, call, from, to),
             nr::RT_SIGRETURN if from == 0 => {
                 if let Some(set) = call.items.find(vitrine_abi::event::tag::STRUCT, 0, false) {
@@ -129,14 +163,21 @@ impl StraceSink {
         }
         let mut first = from == 0 || from == known_at_entry(call) && visible(call, from);
         for index in from..to.min(argument_count(call)) {
-            if !visible(call, index) {
+            if !(raw || visible(call, index)) {
                 continue;
             }
             if !first {
                 put(out, ", ");
             }
             first = false;
-            args::write(out, call, index, style);
+            let value = call.args.get(index).copied().unwrap_or(0);
+            if raw {
+                text::hex(out, value);
+            } else if !verbose && points_to_structure(call, index) {
+                text::address(out, value);
+            } else {
+                args::write(out, call, index, style);
+            }
         }
     }
 
@@ -144,22 +185,31 @@ impl StraceSink {
         put(&mut self.out, ") ");
         self.pad();
         put(&mut self.out, "= ");
-        ret::write(&mut self.out, call, &self.options.style);
+        let raw = self.options.raw.contains(call.nr);
+        match call.ret.filter(|_| raw && call.errno().is_none()) {
+            Some(ret) if !call.call.is_some_and(|row| row.never_returns()) => {
+                text::hex(&mut self.out, ret as u64);
+            }
+            _ => ret::write(&mut self.out, call, &self.options.style),
+        }
         hits::note(&mut self.out, call);
-        if self.options.durations && call.ret.is_some() {
+        if let Some(precision) = self.options.durations.filter(|_| call.ret.is_some()) {
             put(&mut self.out, " <");
             text::udec(&mut self.out, call.duration_ns / 1_000_000_000);
-            self.out.push(b'.');
-            text::padded(&mut self.out, call.duration_ns / 1000 % 1_000_000, 6);
+            precision.fraction(&mut self.out, call.duration_ns);
             self.out.push(b'>');
         }
         self.end_line();
+        if !(self.options.dump_read.is_empty() && self.options.dump_write.is_empty()) {
+            dump::data(&mut self.out, call, &self.options);
+            self.line_start = self.out.len();
+        }
     }
 
     /// Fills up with blanks to the result's column.
     fn pad(&mut self) {
         let column = self.line_written + (self.out.len() - self.line_start);
-        for _ in column..RESULT_COLUMN {
+        for _ in column..self.options.column {
             self.out.push(b' ');
         }
     }
@@ -170,57 +220,101 @@ impl StraceSink {
         self.line_written = 0;
     }
 
-    /// Begins a line: ends an open one, prints process id and time.
+    /// Begins a line: ends an open one, prints process id, time and place.
     fn leader(&mut self, event: &Event) {
+        self.leader_at(event, 0);
+    }
+
+    /// As [`Self::leader`], for something that was `ago` nanoseconds before the event.
+    fn leader_at(&mut self, event: &Event, ago: u64) {
+        self.close_line();
+        let out = &mut self.out;
+        let bracketed = self.options.pid_prefix == PidPrefix::Several && self.live.len() > 1;
+        if bracketed {
+            let _ = write!(out, "[pid {:5}", event.tid);
+        } else if self.options.pid_prefix == PidPrefix::Always {
+            let width = if self.options.comm { 0 } else { 5 };
+            let _ = write!(out, "{:<width$}", event.tid);
+        }
+        if bracketed || self.options.pid_prefix == PidPrefix::Always {
+            if self.options.comm {
+                out.push(b'<');
+                text::escaped(out, &event.comm);
+                out.push(b'>');
+            }
+            put(out, if bracketed { "] " } else { " " });
+        }
+        self.timestamp(event.wall_ns.saturating_sub(ago));
+        self.relative(event.time_ns.saturating_sub(ago));
+        self.place(event);
+    }
+
+    fn close_line(&mut self) {
         if self.open.take().is_some() {
             put(&mut self.out, " <unfinished ...>");
             self.end_line();
         }
-        match self.options.pid_prefix {
-            PidPrefix::Always => {
-                let _ = write!(self.out, "{:<5} ", event.tid);
-            }
-            PidPrefix::Several if self.live.len() > 1 => {
-                let _ = write!(self.out, "[pid {:5}] ", event.tid);
-            }
-            _ => {}
-        }
-        self.timestamp(event);
     }
 
-    fn timestamp(&mut self, event: &Event) {
+    fn timestamp(&mut self, wall_ns: u64) {
         let out = &mut self.out;
-        let seconds = event.wall_ns / 1_000_000_000;
-        let micros = event.wall_ns / 1000 % 1_000_000;
-        match self.options.timestamps {
-            Timestamps::None => {}
-            Timestamps::Seconds | Timestamps::Micros => {
+        let seconds = wall_ns / 1_000_000_000;
+        let precision = match self.options.timestamps {
+            Timestamps::None => return,
+            Timestamps::Time(precision) => {
                 let local = seconds.saturating_add_signed(i64::from(self.options.utc_offset));
                 text::clock(out, local % 86_400);
-                if self.options.timestamps == Timestamps::Micros {
-                    out.push(b'.');
-                    text::padded(out, micros, 6);
-                }
-                out.push(b' ');
+                precision
             }
-            Timestamps::Epoch => {
+            Timestamps::Epoch(precision) => {
                 text::udec(out, seconds);
-                out.push(b'.');
-                text::padded(out, micros, 6);
-                out.push(b' ');
+                precision
             }
-            Timestamps::Relative => {
-                let since = event
-                    .time_ns
-                    .saturating_sub(self.last_ns.unwrap_or(event.time_ns));
-                self.last_ns = Some(event.time_ns);
-                let _ = write!(
-                    out,
-                    "{:6}.{:06} ",
-                    since / 1_000_000_000,
-                    since / 1000 % 1_000_000
-                );
-            }
+        };
+        precision.fraction(out, wall_ns);
+        out.push(b' ');
+    }
+
+    fn relative(&mut self, time_ns: u64) {
+        let Some(precision) = self.options.relative else {
+            return;
+        };
+        let since = time_ns.saturating_sub(self.last_ns.unwrap_or(time_ns));
+        self.last_ns = Some(time_ns);
+        let beside_time = self.options.timestamps != Timestamps::None;
+        put(&mut self.out, if beside_time { "(+" } else { "" });
+        let _ = write!(self.out, "{:6}", since / 1_000_000_000);
+        precision.fraction(&mut self.out, since);
+        put(&mut self.out, if beside_time { ") " } else { " " });
+    }
+
+    /// Number and address of the thread's call.
+    fn place(&mut self, event: &Event) {
+        let (nr, rip) = self
+            .places
+            .get(&event.tid)
+            .map_or((None, None), |(nr, rip)| (Some(*nr), *rip));
+        if self.options.numbers {
+            let _ = match nr {
+                Some(nr) => write!(self.out, "[{nr:4}] "),
+                None => write!(self.out, "[????] "),
+            };
+        }
+        if self.options.instruction_pointer {
+            let ended = matches!(event.kind, EventKind::Exit(_));
+            let _ = match rip.filter(|_| !ended) {
+                Some(rip) => write!(self.out, "[{rip:016x}] "),
+                None => write!(self.out, "[????????????????] "),
+            };
+        }
+    }
+
+    /// Says that a process is followed from now on, as strace says it beside its output.
+    fn announce(&mut self, tid: i32) {
+        if self.options.announce && !self.options.quiet.attach {
+            self.close_line();
+            let _ = write!(self.out, "strace: Process {tid} attached");
+            self.end_line();
         }
     }
 
@@ -236,7 +330,8 @@ impl StraceSink {
 
     /// Ends the line of the call that a thread was in when it ended.
     fn cut_off(&mut self, event: &Event, exit: &ExitEvent) {
-        if let Some(printed) = self.begun.remove(&event.tid) {
+        let status_shown = self.options.status.shows_unfinished();
+        if let Some(printed) = self.begun.remove(&event.tid).filter(|_| status_shown) {
             // Killed inside a call.
             let call = vitrine_abi::syscall::get(exit.in_call.unwrap_or(u64::MAX));
             self.resume(event, call.map_or("?", |row| row.name));
@@ -257,6 +352,14 @@ impl StraceSink {
         if exit.body.process_ended == REPLACED {
             return;
         }
+        let left_out = match (status & 0x7f).checked_sub(1) {
+            Some(-1) | None => self.options.quiet.exit,
+            Some(bit) => self.options.signals >> (bit & 63) & 1 == 0,
+        };
+        if left_out {
+            self.forget(event.tid);
+            return;
+        }
         self.leader(event);
         put(&mut self.out, "+++ ");
         if status & 0x7f == 0 {
@@ -271,12 +374,19 @@ impl StraceSink {
         }
         put(&mut self.out, " +++");
         self.end_line();
-        self.live.remove(&event.tid);
+        self.forget(event.tid);
+    }
+
+    fn forget(&mut self, tid: i32) {
+        self.live.remove(&tid);
+        self.places.remove(&tid);
     }
 
     /// Another thread than the leader called execve and takes its place.
     fn superseded(&mut self, event: &Event, caller: i32) {
-        self.note(event, format_args!("superseded by execve in pid {caller}"));
+        if !self.options.quiet.thread_execve {
+            self.note(event, format_args!("superseded by execve in pid {caller}"));
+        }
         if let Some(printed) = self.begun.remove(&caller) {
             self.begun.insert(event.tid, printed);
         }
@@ -308,6 +418,7 @@ impl StraceSink {
 
 impl Sink for StraceSink {
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        notation::apply(self.options.style.notation);
         if event.tid != 0 && self.live.len() < MAX_THREADS {
             self.live.insert(event.tid);
         }
@@ -317,6 +428,7 @@ impl Sink for StraceSink {
             EventKind::Exit(exit) => self.exit(event, exit),
             EventKind::Fork { child_tid, .. } => {
                 self.live.insert(*child_tid);
+                self.announce(*child_tid);
             }
             EventKind::Drops { count, .. } => {
                 self.begun.clear();
@@ -360,10 +472,7 @@ impl Sink for StraceSink {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        if self.open.take().is_some() {
-            put(&mut self.out, " <unfinished ...>");
-            self.end_line();
-        }
+        self.close_line();
         self.flush()
     }
 }
@@ -393,6 +502,23 @@ fn visible(call: &SyscallEvent, index: usize) -> bool {
         Some(row) => index < row.args.len() && row.kind(&call.args, index) != ArgKind::Unused,
         None => index < 6,
     }
+}
+
+/// Whether an argument is the address of a structure, which is shown only if asked for (`-e verbose=`).
+fn points_to_structure(call: &SyscallEvent, index: usize) -> bool {
+    call.call.is_some_and(|row| {
+        matches!(
+            row.kind(&call.args, index),
+            ArgKind::Struct(..)
+                | ArgKind::Structs(..)
+                | ArgKind::IoVec(..)
+                | ArgKind::SockAddr(..)
+                | ArgKind::StrArray
+                | ArgKind::EnvArray
+                | ArgKind::FdSet(_)
+                | ArgKind::CpuSet(..)
+        )
+    })
 }
 
 /// How many arguments are known before the call has run: all up to the first one that it fills in.

@@ -14,7 +14,7 @@ pub struct Workload {
     pub argv: Vec<Vec<u8>>,
     /// Environment, `NAME=value` each.
     pub env: Vec<Vec<u8>>,
-    /// Absolute path of the executable.
+    /// Path of the executable, from `cwd` if it isn't absolute.
     pub program: Vec<u8>,
     /// Working directory, absolute.
     pub cwd: Vec<u8>,
@@ -48,6 +48,8 @@ pub struct Workload {
     pub seed: [u8; 64],
     /// The filter in force from the start (`vitrine_abi::filter`), encoded; empty: `flags` decide.
     pub filter: Vec<u8>,
+    /// Bytes of buffers and of strings that a trace captures; 0: the guest kernel's choice.
+    pub trace_limits: [u32; 2],
 }
 
 impl Workload {
@@ -85,6 +87,7 @@ impl Workload {
         info.nice = self.nice;
         info.seed = self.seed;
         info.rlimits = self.rlimits;
+        [info.trace_buffer, info.trace_string] = self.trace_limits;
         info
     }
 

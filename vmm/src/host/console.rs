@@ -14,6 +14,7 @@ use rustix::stdio::{stderr, stdin, stdout};
 use vitrine_abi::boot::ConsoleFd;
 use vitrine_abi::shared::PENDING_CONSOLE_OUTPUT;
 
+use super::files;
 use crate::bell::Bell;
 use crate::events::InputArm;
 use crate::kvm::GuestRam;
@@ -159,20 +160,67 @@ impl Console {
 
     /// `Op::ConsoleSeek`.
     pub(super) fn seek(&self, fd: u64, offset: u64, whence: u64) -> Result<u64, Errno> {
+        let from = match whence {
+            0 => SeekFrom::Start(offset),
+            1 => SeekFrom::Current(offset.cast_signed()),
+            2 => SeekFrom::End(offset.cast_signed()),
+            3 => SeekFrom::Data(offset),
+            4 => SeekFrom::Hole(offset),
+            _ => return Err(Errno::INVAL),
+        };
+        rustix::fs::seek(self.file(fd)?, from)
+    }
+
+    /// `Op::ConsoleReadAt`.
+    pub(super) fn read_at(
+        &self,
+        ram: &GuestRam,
+        fd: u64,
+        offset: u64,
+        buf: u64,
+        len: u64,
+    ) -> Result<u64, Errno> {
+        let mut bytes = vec![0; len.min(MAX_QUEUED) as usize];
+        let count = rustix::io::pread(self.file(fd)?, &mut bytes[..], offset)?;
+        ram.write(buf, &bytes[..count])?;
+        Ok(count as u64)
+    }
+
+    /// `Op::ConsoleWriteAt`.
+    pub(super) fn write_at(
+        &self,
+        ram: &GuestRam,
+        fd: u64,
+        offset: u64,
+        buf: u64,
+        len: u64,
+    ) -> Result<u64, Errno> {
+        let mut bytes = vec![0; len.min(MAX_QUEUED) as usize];
+        ram.read(buf, &mut bytes)?;
+        Ok(rustix::io::pwrite(self.file(fd)?, &bytes, offset)? as u64)
+    }
+
+    /// `Op::ConsoleGetAttr`.
+    pub(super) fn get_attr(&self, ram: &GuestRam, fd: u64, buf: u64) -> Result<u64, Errno> {
+        super::put(
+            ram,
+            buf,
+            &files::attributes(&files::stat_of(self.file(fd)?)?),
+        )
+    }
+
+    /// `Op::ConsoleTruncate`.
+    pub(super) fn truncate(&self, fd: u64, size: u64) -> Result<u64, Errno> {
+        rustix::fs::ftruncate(self.file(fd)?, size)?;
+        Ok(0)
+    }
+
+    /// The caller's descriptor `fd`, if it is a regular file.
+    fn file(&self, fd: u64) -> Result<BorrowedFd<'static>, Errno> {
         let index = usize::try_from(fd).map_err(|_| Errno::BADF)?;
         match self.fds.get(index).map(|known| known.kind) {
             None | Some(kind::CLOSED) => Err(Errno::BADF),
-            Some(kind::FILE) => {
-                let from = match whence {
-                    0 => SeekFrom::Start(offset),
-                    1 => SeekFrom::Current(offset.cast_signed()),
-                    2 => SeekFrom::End(offset.cast_signed()),
-                    3 => SeekFrom::Data(offset),
-                    4 => SeekFrom::Hole(offset),
-                    _ => return Err(Errno::INVAL),
-                };
-                rustix::fs::seek(descriptor(index), from)
-            }
+            Some(kind::FILE) => Ok(descriptor(index)),
             Some(_) => Err(Errno::SPIPE),
         }
     }

@@ -269,6 +269,16 @@ impl Files {
         let wanted = pieces
             .iter()
             .fold(0u64, |sum, piece| sum.saturating_add(piece.len));
+        if !pieces
+            .iter()
+            .all(|piece| ram.contains(piece.addr, piece.len))
+        {
+            return Err(Errno::FAULT);
+        }
+        // Pieces may name the same memory many times over, but not to keep the vCPU's thread here for as long as they like.
+        if wanted > ram.bytes() {
+            return Err(Errno::INVAL);
+        }
         // "A short count means the end of the file": go on where the host stopped early.
         let mut done = 0u64;
         while done < wanted {
@@ -327,6 +337,68 @@ impl Files {
         let count = rustix::fs::getxattr(path, name, &mut value[..])?;
         ram.write(buf, &value[..count])?;
         Ok(count as u64)
+    }
+
+    /// `Op::ListXattr`.
+    pub(super) fn list_xattr(
+        &self,
+        ram: &GuestRam,
+        handle: u64,
+        buf: u64,
+        len: u64,
+    ) -> Result<u64, Errno> {
+        let handle = self.handle(handle)?;
+        let path = format!("/proc/self/fd/{}", handle.fd.as_raw_fd());
+        if len == 0 {
+            return Ok(rustix::fs::listxattr_query(path)? as u64);
+        }
+        let mut names = vec![0; len.min(MAX_XATTR) as usize];
+        let count = rustix::fs::listxattr(path, &mut names[..])?;
+        ram.write(buf, &names[..count])?;
+        Ok(count as u64)
+    }
+
+    /// `Op::XattrEntries`.
+    pub(super) fn xattr_entries(
+        &mut self,
+        ram: &GuestRam,
+        number: u64,
+        buf: u64,
+        len: u64,
+    ) -> Result<u64, Errno> {
+        if self.handle(number)?.kind != FileType::Directory {
+            return Err(Errno::NOTDIR);
+        }
+        self.open_for_reading(number)?;
+        let handle = self.handle(number)?;
+        if is_procfs(handle.fd.as_fd()) {
+            return Ok(0);
+        }
+        rustix::fs::seek(&handle.fd, SeekFrom::Start(0))?;
+        let limit = len.min(MAX_LISTING) as usize;
+        let mut names = Vec::new();
+        let mut path = format!("/proc/self/fd/{}/", handle.fd.as_raw_fd()).into_bytes();
+        let prefix = path.len();
+        let mut host_buf = [MaybeUninit::uninit(); 8 << 10];
+        let mut entries = RawDir::new(&handle.fd, &mut host_buf);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            path.truncate(prefix);
+            path.extend_from_slice(name);
+            if matches!(name, b"." | b"..")
+                || rustix::fs::llistxattr_query(&path[..]).unwrap_or(0) == 0
+            {
+                continue;
+            }
+            if names.len() + name.len() >= limit {
+                return Err(Errno::RANGE);
+            }
+            names.extend_from_slice(name);
+            names.push(0);
+        }
+        ram.write(buf, &names)?;
+        Ok(names.len() as u64)
     }
 
     /// Replaces a handle's O_PATH descriptor by one that can be read.
@@ -507,7 +579,7 @@ fn is_procfs(fd: BorrowedFd<'_>) -> bool {
     rustix::fs::fstatfs(fd).is_ok_and(|stat| stat.f_type.cast_unsigned() == PROC_MAGIC)
 }
 
-fn attributes(stat: &Statx) -> HostAttr {
+pub(super) fn attributes(stat: &Statx) -> HostAttr {
     let time =
         |time: &rustix::fs::StatxTimestamp| -> [i64; 2] { [time.tv_sec, time.tv_nsec.into()] };
     HostAttr {

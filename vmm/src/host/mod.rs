@@ -5,6 +5,7 @@
 mod console;
 mod files;
 mod hide;
+mod lines;
 pub mod service;
 
 use std::sync::atomic::{Ordering, fence};
@@ -17,6 +18,8 @@ use zerocopy::{Immutable, IntoBytes};
 use crate::bell::{Bell, End};
 use crate::kvm::{GuestRam, MemoryError};
 use crate::workload;
+
+use lines::Lines;
 
 pub use console::{Console, Writer};
 pub use files::{FileError, Files};
@@ -32,6 +35,7 @@ pub struct Host {
     bell: Arc<Bell>,
     console: Arc<Console>,
     files: Mutex<Files>,
+    lines: Lines,
 }
 
 impl Host {
@@ -42,6 +46,7 @@ impl Host {
             bell,
             console,
             files: Mutex::new(files),
+            lines: Lines::default(),
         }
     }
 
@@ -90,9 +95,15 @@ impl Host {
             Op::Close => files.close(a),
             Op::StatFs => files.statfs(ram, a, b),
             Op::GetXattr => files.get_xattr(ram, a, b, c, d, e),
+            Op::ListXattr => files.list_xattr(ram, a, b, c),
+            Op::XattrEntries => files.xattr_entries(ram, a, b, c),
             Op::ConsoleWrite => self.console.write(ram, a, b, c),
             Op::ConsoleRead => self.console.read(ram, a, b),
             Op::ConsoleSeek => self.console.seek(a, b, c),
+            Op::ConsoleReadAt => self.console.read_at(ram, a, b, c, d),
+            Op::ConsoleWriteAt => self.console.write_at(ram, a, b, c, d),
+            Op::ConsoleGetAttr => self.console.get_attr(ram, a, b),
+            Op::ConsoleTruncate => self.console.truncate(a, b),
             Op::Time => self.time(a),
             Op::Random => self.random(a, b),
             Op::Log => self.log(a, b, c),
@@ -141,6 +152,9 @@ impl Host {
     fn log(&self, level: u64, buf: u64, len: u64) -> Result<u64, Errno> {
         let mut bytes = vec![0; len.min(MAX_LOG) as usize];
         self.ram.read(buf, &mut bytes)?;
+        if !self.lines.take() {
+            return Ok(0);
+        }
         let text = crate::log::printable(&bytes);
         match level {
             1 => tracing::error!(target: "guest", "{text}"),
@@ -163,3 +177,6 @@ impl From<MemoryError> for Errno {
         Errno::FAULT
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ mod kick;
 pub mod measure;
 mod memory;
 pub mod probe;
+pub mod signal;
 mod vcpu;
 
 use std::io;

@@ -1,4 +1,4 @@
-//! A standard descriptor that isn't a terminal: a pipe, file, device or socket of the host.
+//! A standard descriptor that isn't a terminal: a pipe, device or socket of the host.
 
 use super::{
     super::{Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, pseudo},

@@ -1,8 +1,9 @@
 //! Load averages: how many tasks were runnable, averaged over 1, 5 and 15 minutes.
 //!
-//! They are brought up to date when somebody looks, with the number of tasks that are runnable then.
+//! They are brought up to date when somebody looks, with the average number of tasks that were runnable since the last look: an idle guest
+//! isn't woken for them.
 
-use crate::{sched, sync::Mutex, task::table, time};
+use crate::{sched, sync::Mutex, task::table};
 use alloc::sync::Arc;
 
 /// Fixed-point 1.
@@ -17,11 +18,14 @@ const SAMPLES_MAX: u64 = 2000;
 struct Averages {
     values: [u64; 3],
     sampled_at: u64,
+    /// [`sched::load`] at that time.
+    area: u64,
 }
 
 static AVERAGES: Mutex<Averages> = Mutex::new(Averages {
     values: [0; 3],
     sampled_at: 0,
+    area: 0,
 });
 
 /// Tasks that run or could.
@@ -36,12 +40,19 @@ pub fn runnable() -> u64 {
 
 /// The averages now, each as whole part and hundredths.
 pub fn averages() -> [(u64, u64); 3] {
-    // Whoever reads is running; it would count itself.
-    let active = runnable().saturating_sub(1) * ONE;
-    let now = time::monotonic_ns();
+    let (area, now) = sched::load();
     let mut averages = AVERAGES.lock();
-    let samples = now.saturating_sub(averages.sampled_at) / PERIOD;
-    averages.sampled_at += samples * PERIOD;
+    let elapsed = now.saturating_sub(averages.sampled_at);
+    let samples = elapsed / PERIOD;
+    let active = match samples {
+        0 => 0,
+        _ => {
+            let grown = u128::from(area.saturating_sub(averages.area)) * u128::from(ONE);
+            averages.area = area;
+            averages.sampled_at = now;
+            (grown / u128::from(elapsed)) as u64
+        }
+    };
     for (value, decay) in averages.values.iter_mut().zip(DECAY) {
         for _ in 0..samples.min(SAMPLES_MAX) {
             *value = (*value * decay + active * (ONE - decay)) / ONE;

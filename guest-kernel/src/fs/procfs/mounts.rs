@@ -9,6 +9,7 @@ use super::{
     subject::Subject,
 };
 use crate::Errno;
+use linux_raw_sys::general::MS_RDONLY;
 
 /// Characters that Linux writes in octal in these files.
 const ESCAPED: &[u8] = b" \t\n\\#";
@@ -20,7 +21,9 @@ pub fn mounts(subject: &Subject) -> Result<Text, Errno> {
     for mount in mount::list().iter() {
         out.escaped(&mount.source, ESCAPED).bytes(b" ");
         out.escaped(&mount.point.path, ESCAPED);
-        out.put(format_args!(" {} {} 0 0\n", mount.kind, mount.options));
+        out.put(format_args!(" {} {}", mount.kind, mount.flag_words()));
+        super_options(&mut out, mount);
+        out.bytes(b" 0 0\n");
     }
     Ok(out)
 }
@@ -43,20 +46,12 @@ fn parent(mount: &Mount) -> u64 {
         .map_or(mount.id, |m| m.id)
 }
 
-/// Options of a mount that are its own rather than its file system's.
-const PER_MOUNT: [&str; 11] = [
-    "rw",
-    "ro",
-    "nosuid",
-    "nodev",
-    "noexec",
-    "noatime",
-    "nodiratime",
-    "relatime",
-    "nosymfollow",
-    "strictatime",
-    "lazytime",
-];
+/// The options of a mount's file system, each after a comma.
+fn super_options(out: &mut Text, mount: &Mount) {
+    if !mount.options.is_empty() {
+        out.put(format_args!(",{}", mount.options));
+    }
+}
 
 /// /proc/PID/mountinfo (proc_pid_mountinfo(5)).
 pub fn mountinfo(subject: &Subject) -> Result<Text, Errno> {
@@ -71,16 +66,11 @@ pub fn mountinfo(subject: &Subject) -> Result<Text, Errno> {
             parent(mount)
         ));
         out.escaped(&mount.point.path, ESCAPED).bytes(b" ");
-        let own = mount.options.split(',').filter(|o| PER_MOUNT.contains(o));
-        for (index, option) in own.enumerate() {
-            out.put(format_args!("{}{option}", if index > 0 { "," } else { "" }));
-        }
+        out.bytes(mount.flag_words().as_bytes());
         out.put(format_args!(" - {} ", mount.kind));
         out.escaped(&mount.source, ESCAPED);
-        out.bytes(if mount.read_only { b" ro" } else { b" rw" });
-        for option in mount.options.split(',').filter(|o| !PER_MOUNT.contains(o)) {
-            out.put(format_args!(",{option}"));
-        }
+        out.bytes(if mount.is(MS_RDONLY) { b" ro" } else { b" rw" });
+        super_options(&mut out, mount);
         out.bytes(b"\n");
     }
     Ok(out)

@@ -8,7 +8,10 @@ use super::{
     bytes, constant, fds, memory, mounts, net, status,
     subject::{Subject, directory_ino},
 };
-use crate::Errno;
+use crate::{
+    Errno, sched,
+    task::usage::{self, Counter},
+};
 use alloc::{format, sync::Arc, vec::Vec};
 use core::{any::Any, sync::atomic::Ordering};
 use linux_raw_sys::general::*;
@@ -30,6 +33,7 @@ macro_rules! entries {
             Entry::file("gid_map", 0o644, |_| Ok(IDENTITY_MAP.into())),
             Entry::guarded("io", 0o400, io),
             Entry::file("limits", 0o444, limits),
+            Entry::file("schedstat", 0o444, schedstat),
             Entry::stored("loginuid", 0o644, |_| Ok("4294967295".into()), |_, _| Err(Errno::EPERM)),
             Entry::guarded("maps", 0o444, memory::maps),
             Entry::other("mem", DT_REG, |s, ino| Ok(memory::mem(s, ino))),
@@ -53,6 +57,7 @@ macro_rules! entries {
             Entry::file("setgroups", 0o644, |_| Ok("allow\n".into())),
             Entry::guarded("smaps", 0o444, memory::smaps),
             Entry::guarded("smaps_rollup", 0o444, memory::smaps_rollup),
+            Entry::guarded("stack", 0o400, |_| Ok(Text::new())),
             Entry::file("stat", 0o444, status::stat),
             Entry::file("statm", 0o444, status::statm),
             Entry::file("status", 0o444, status::status),
@@ -297,8 +302,34 @@ fn set_comm(subject: &Subject, data: &[u8]) -> Result<(), Errno> {
 
 fn io(subject: &Subject) -> Result<Text, Errno> {
     subject.alive()?;
-    // The kernel doesn't count a process's I/O: the events of a trace tell it exactly.
-    Ok("rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n".into())
+    let counts = match (subject.is_thread, subject.task()) {
+        (true, Ok(task)) => task.counters.get(),
+        _ => {
+            let process = subject.process()?;
+            let mut used = usage::of_process(&process);
+            used.add(&process.child_usage.lock());
+            used.counts
+        }
+    };
+    Ok(text!(
+        "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+        counts.get(Counter::BytesRead),
+        counts.get(Counter::BytesWritten),
+        counts.get(Counter::Reads),
+        counts.get(Counter::Writes),
+    ))
+}
+
+/// Time on the vCPU, time waited for it (nanoseconds), and turns.
+fn schedstat(subject: &Subject) -> Result<Text, Errno> {
+    let task = subject.task()?;
+    let running = Arc::ptr_eq(&task, &sched::current());
+    Ok(text!(
+        "{} {} {}\n",
+        task.sched.total_run_ns(running),
+        task.sched.waited_ns.load(Ordering::Relaxed),
+        task.sched.turns.load(Ordering::Relaxed),
+    ))
 }
 
 /// Name and unit of each limit, by its number.

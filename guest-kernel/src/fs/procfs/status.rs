@@ -12,7 +12,10 @@ use crate::{
     Errno,
     mm::space::{Prot, SpaceStats},
     sched,
-    task::{Process, Task, usage},
+    task::{
+        Process, Task,
+        usage::{self, Counter},
+    },
 };
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -126,7 +129,10 @@ pub fn status(subject: &Subject) -> Result<Text, Errno> {
         cred.cap_ambient,
         u32::from(cred.no_new_privs),
     ));
-    let (voluntary, forced) = task.as_ref().map_or((0, 0), |task| task.sched.switches());
+    let counts = task.as_ref().map(|task| task.counters.get());
+    let count = |counter| counts.map_or(0, |counts| counts.get(counter));
+    let voluntary = count(Counter::VoluntarySwitches);
+    let forced = count(Counter::InvoluntarySwitches);
     out.put(format_args!(
         "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\talways enabled\n\
          Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n\
@@ -138,9 +144,8 @@ pub fn status(subject: &Subject) -> Result<Text, Errno> {
 fn memory_lines(out: &mut Text, stats: &SpaceStats) {
     let kib = |bytes: u64| bytes / 1024;
     let anonymous = stats.resident.saturating_sub(stats.shared);
-    // The kernel has no record of the largest size: the current one is the least that it was.
     for (name, bytes) in [
-        ("VmPeak", stats.total),
+        ("VmPeak", stats.peak_total),
         ("VmSize", stats.total),
         ("VmLck", 0),
         ("VmPin", 0),
@@ -252,11 +257,15 @@ pub fn stat(subject: &Subject) -> Result<Text, Errno> {
     let mut out = text!("{} (", subject.tid);
     out.bytes(&subject.comm()?);
     out.put(format_args!(
-        ") {} {} {} {} {tty} {foreground} {FLAGS} 0 0 0 0 {} {} {} {} {priority} {nice} {} 0 {} {} {} {limit} ",
+        ") {} {} {} {} {tty} {foreground} {FLAGS} {} {} {} {} {} {} {} {} {priority} {nice} {} 0 {} {} {} {limit} ",
         state(&process, task.as_ref()).0,
         parent_pid(&process),
         process.pgid.load(Ordering::Relaxed),
         process.sid.load(Ordering::Relaxed),
+        used.counts.get(Counter::MinorFaults),
+        children.counts.get(Counter::MinorFaults),
+        used.counts.get(Counter::MajorFaults),
+        children.counts.get(Counter::MajorFaults),
         ticks(used.user_ns),
         ticks(used.system_ns),
         ticks(children.user_ns),

@@ -25,10 +25,9 @@ impl Text {
 
     /// Adds bytes that need not be UTF-8.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Text {
-        if self.bytes.try_reserve(bytes.len()).is_ok() {
+        self.cut = self.cut || self.bytes.try_reserve(bytes.len()).is_err();
+        if !self.cut {
             self.bytes.extend_from_slice(bytes);
-        } else {
-            self.cut = true;
         }
         self
     }

@@ -5,7 +5,7 @@ use crate::{
     Errno, sched,
     signal::{self, SigInfo},
     sync::Mutex,
-    task::{self, Process},
+    task::{self, Process, session},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
@@ -155,7 +155,7 @@ pub fn check_change(tty: &Tty, signo: u32) -> Result<(), Errno> {
             Ok(())
         };
     }
-    if signal::is_orphaned(group) {
+    if session::is_orphaned(group, None) {
         return Err(Errno::EIO);
     }
     signal_group(group, signo);

@@ -3,7 +3,7 @@
 use super::elf::Contents;
 use crate::{
     Errno,
-    fs::{self, Follow, Location, Metadata},
+    fs::{self, Follow, Location, Metadata, mount, running::Running},
     mm::MemoryObject,
     sched,
     task::Credentials,
@@ -14,7 +14,7 @@ use linux_raw_sys::general::*;
 /// A file that may be executed.
 pub struct Executable {
     /// Where it was found; `None`: it has no name (a memfd).
-    pub location: Option<Location>,
+    pub location: Option<Running>,
     /// Its contents.
     pub contents: Contents,
     /// The name that execve was given, or `/dev/fd/N…` for a descriptor's.
@@ -35,6 +35,10 @@ impl Executable {
 
     /// Owner and group that it is to run with (set-user-ID and set-group-ID bits).
     pub fn set_ids(&self) -> (Option<u32>, Option<u32>) {
+        let location = self.location.as_deref();
+        if location.is_some_and(|place| mount::has_flag(place, MS_NOSUID)) {
+            return (None, None);
+        }
         let mode = self.metadata.mode;
         let set_uid = mode & S_ISUID != 0;
         // Without group execute permission the bit once meant mandatory locking.
@@ -56,7 +60,7 @@ impl Executable {
             return Err(Errno::EACCES);
         }
         Ok(Executable {
-            location,
+            location: location.map(Running::new).transpose()?,
             contents: Contents {
                 object: object.map_err(|_| Errno::EACCES)?,
                 size: metadata.size,
@@ -83,6 +87,9 @@ fn may_execute(credentials: &Credentials, metadata: &Metadata) -> bool {
 }
 
 fn at(location: Location, name: Vec<u8>) -> Result<Executable, Errno> {
+    if mount::has_flag(&location, MS_NOEXEC) {
+        return Err(Errno::EACCES);
+    }
     let metadata = location.inode.metadata()?;
     let object = location.inode.object().ok_or(Errno::EACCES);
     Executable::new(Some(location), object, metadata, name)

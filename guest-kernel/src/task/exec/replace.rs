@@ -4,10 +4,10 @@ use super::Image;
 use crate::{
     Errno,
     arch::{self, Thread, TrapFrame},
-    fs::Location,
+    fs::running::Running,
     mm, sched,
     sync::{Interruptible, Mutex, wait_until},
-    task::{Running, Task, exit, hooks, table, usage},
+    task::{Task, exit, hooks, table, usage},
     trace,
 };
 use alloc::sync::Arc;
@@ -31,7 +31,7 @@ const INITIAL_FLAGS: u64 = 0x202;
 /// Makes `image` what the current process runs.
 pub fn replace(
     image: Image,
-    executable: Option<Location>,
+    executable: Option<Running>,
     comm: &[u8],
     frame: &mut TrapFrame,
 ) -> Result<Outcome, Errno> {
@@ -100,10 +100,10 @@ fn unshare_files(task: &Task) -> Result<(), Errno> {
     Ok(())
 }
 
-fn change_process(task: &Task, image: &Image, executable: Option<Location>) {
+fn change_process(task: &Task, image: &Image, executable: Option<Running>) {
     let process = &task.process;
     process.signals.exec();
-    *process.executable.lock() = executable.map(Running::new);
+    *process.executable.lock() = executable;
     *process.arguments.lock() = image.arguments.clone();
     process.executed.store(true, Ordering::Relaxed);
     process.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
@@ -169,6 +169,7 @@ fn successor(task: &Arc<Task>, thread: Thread, space: Arc<mm::space::AddressSpac
         clear_child_tid: AtomicU64::new(0),
         robust_list: AtomicU64::new(0),
         times: Default::default(),
+        counters: Default::default(),
         dying: AtomicBool::new(false),
         vfork_done: Mutex::new(None),
         parent_death_signal: AtomicI32::new(task.parent_death_signal.load(Ordering::Relaxed)),

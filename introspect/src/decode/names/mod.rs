@@ -14,7 +14,7 @@ mod rare;
 mod signal;
 mod system;
 
-use super::text;
+use super::{notation, text};
 use vitrine_abi::syscall::Set;
 
 /// Names for numbers: an enumerated field, bits, or both (`O_RDWR|O_CREAT`).
@@ -40,8 +40,16 @@ impl Names {
         found.map(|(_, name)| *name)
     }
 
-    /// Appends the symbolic form of `value`.
+    /// Appends `value`, as a rule in its symbolic form.
     pub fn write(&self, out: &mut Vec<u8>, value: u64) {
+        notation::constant(
+            out,
+            |out| text::hex(out, value),
+            |out| self.symbols(out, value),
+        );
+    }
+
+    fn symbols(&self, out: &mut Vec<u8>, value: u64) {
         let mut rest = value & !self.field;
         let mut first = true;
         if self.field != 0 {
