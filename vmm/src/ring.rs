@@ -348,7 +348,7 @@ mod tests {
             // The guest may write to every word of the header; none but `head` is believed.
             header.tail.store(random.next(), Ordering::Relaxed);
             header.capacity.store(random.next(), Ordering::Relaxed);
-            let at = AT + RING_DATA_OFFSET + (random.next() % CAPACITY & !7);
+            let at = AT + RING_DATA_OFFSET + ((random.next() % CAPACITY) & !7);
             ram.write_obj(at, &random.next()).unwrap();
             reader.drain(&mut sink, &mut Vec::new());
             assert_eq!(reader.backlog(), 0);
