@@ -148,4 +148,6 @@ pub struct BootInfo {
     pub trace_string: u32,
     /// The filter in force from the first call on, as a blob of [`crate::filter`]; empty: the flags alone decide.
     pub filter: Region,
+    /// Where later requests carry their contents ([`crate::shared::ControlPage::request_kind`]); empty: there are none.
+    pub mailbox: Region,
 }

@@ -256,6 +256,8 @@ pub mod tag {
     pub const CONTROL: u8 = 9;
     /// A number (u64) of elements that were not captured themselves, such as directory entries.
     pub const COUNT: u8 = 10;
+    /// [`super::RuleBody`], then bytes before, bytes after, the rule's name: what a rule did to the call.
+    pub const RULE: u8 = 11;
 }
 
 /// [`ItemHeader::flags`]: it was captured after the call.
@@ -318,6 +320,34 @@ pub struct FdBody {
     pub kind_len: u16,
     /// Bytes of the path or text, which follows that.
     pub text_len: u16,
+}
+
+/// The start of an item [`tag::RULE`]'s payload. [`ItemHeader::arg`] is the argument that was changed, or [`ARG_RESULT`].
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct RuleBody {
+    /// The rule ([`crate::filter::RuleEntry::id`]).
+    pub rule: u64,
+    /// The filter that it was in ([`crate::filter::Header::generation`]).
+    pub generation: u64,
+    /// The argument or result as it was.
+    pub before: u64,
+    /// What it was changed to; nanoseconds of a delay; a signal's number.
+    pub after: u64,
+    /// What was done: one of [`crate::filter::action`].
+    pub action: u8,
+    /// [`crate::filter::AT_EXIT`]: after the call.
+    pub flags: u8,
+    /// Bytes of the rule's name.
+    pub name_len: u16,
+    /// Bytes that the argument pointed to; of an annotation its key.
+    pub before_len: u32,
+    /// Bytes that it points to now; of an annotation its value, of a log entry its text.
+    pub after_len: u32,
+    /// Explicit padding.
+    pub pad: u32,
 }
 
 /// A record under construction. Its memory is kept from one record to the next.

@@ -44,7 +44,26 @@ pub struct ControlPage {
     pub pad: AtomicU32,
     /// Panic text, UTF-8.
     pub panic_text: [core::sync::atomic::AtomicU8; 1024],
+    /// State of the request in the mailbox, `REQUEST_*`: the VMM makes a request when it isn't [`REQUEST_WAITS`], then raises
+    /// [`PENDING_REQUEST`]; the guest ends it with [`REQUEST_DONE`] or [`REQUEST_FAILED`] (and an error in its log).
+    pub request_status: AtomicU32,
+    /// What is asked for: [`REQUEST_FILTER`].
+    pub request_kind: AtomicU32,
+    /// Bytes in the mailbox ([`crate::boot::BootInfo::mailbox`]) that belong to the request.
+    pub request_len: AtomicU64,
 }
+
+/// [`ControlPage::request_status`]: there was no request yet.
+pub const REQUEST_NONE: u32 = 0;
+/// [`ControlPage::request_status`]: the guest hasn't taken it yet.
+pub const REQUEST_WAITS: u32 = 1;
+/// [`ControlPage::request_status`]: it is done.
+pub const REQUEST_DONE: u32 = 2;
+/// [`ControlPage::request_status`]: it was refused; nothing has changed.
+pub const REQUEST_FAILED: u32 = 3;
+
+/// [`ControlPage::request_kind`]: put the filter in the mailbox ([`crate::filter`]) in force.
+pub const REQUEST_FILTER: u32 = 1;
 
 /// Head of the event ring, in the ring region's first page; data starts at [`RING_DATA_OFFSET`] and its capacity (a
 /// power of two) is in `capacity`.

@@ -16,6 +16,48 @@ struct Row {
 
 const ROUNDS: usize = 5;
 
+/// What it is, primitive, count, options, and the most that they may add, nanoseconds.
+type Filtered = (
+    &'static str,
+    &'static str,
+    u64,
+    &'static [&'static str],
+    f64,
+);
+
+/// Calls that a filter looks at, or that a rule changes; in the table's `recorded` column.
+const FILTERED: [Filtered; 3] = [
+    (
+        "getppid, rejected by a filter",
+        "getppid",
+        100_000,
+        &[
+            "-o",
+            "/dev/null",
+            "--filter",
+            "evt.type = getppid and proc.pid = 999999",
+        ],
+        150.0,
+    ),
+    (
+        "getppid, an argument rewritten",
+        "getppid",
+        100_000,
+        &["--rule", "getppid then set arg0 = 77"],
+        400.0,
+    ),
+    (
+        "openat and close, the path rewritten",
+        "openat",
+        30_000,
+        &[
+            "--rule",
+            "openat if path == /etc/hostname then set path = /etc/hosts",
+        ],
+        800.0,
+    ),
+];
+
 fn measure(name: &str, count: u64, strace_count: u64) -> [Option<f64>; 4] {
     let one = |setting, count| median(|| primitive(setting, name, count), ROUNDS);
     [
@@ -28,6 +70,22 @@ fn measure(name: &str, count: u64, strace_count: u64) -> [Option<f64>; 4] {
             median(|| primitive(Setting::Strace, name, strace_count), 1)
         },
     ]
+}
+
+/// What options of `vitrine run` add to a primitive in an unwatched sandbox, measured in turns.
+fn added(name: &str, count: u64, options: &'static [&'static str]) -> [Option<f64>; 2] {
+    let mut least = [None::<f64>; 2];
+    for _ in 0..ROUNDS {
+        for (least, setting) in least
+            .iter_mut()
+            .zip([Setting::Sandbox, Setting::With(options)])
+        {
+            if let Some(value) = primitive(setting, name, count) {
+                *least = Some(least.map_or(value, |least| least.min(value)));
+            }
+        }
+    }
+    least
 }
 
 fn row(what: &'static str, values: [Option<f64>; 4], goals: Vec<(String, Option<bool>)>) -> Row {
@@ -101,6 +159,17 @@ fn main() {
             ),
         ],
     ));
+
+    for (what, name, count, options, limit) in FILTERED {
+        let [unwatched, watched] = added(name, count, options);
+        let difference = watched.zip(unwatched).map(|(with, without)| with - without);
+        let text = format!("adds ≤ {}", show(Some(limit)));
+        rows.push(row(
+            what,
+            [None, unwatched, watched, None],
+            vec![goal(&text, difference, Some(limit))],
+        ));
+    }
 
     let v = measure("touch", 512, 0);
     rows.push(row(

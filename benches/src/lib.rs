@@ -24,6 +24,8 @@ pub enum Setting {
     Native,
     /// In the sandbox, nothing watched.
     Sandbox,
+    /// In the sandbox, with these options of `vitrine run`.
+    With(&'static [&'static str]),
     /// In the sandbox, every call recorded and printed to /dev/null.
     Recorded,
     /// On the host under `strace -f -o /dev/null`.
@@ -39,6 +41,11 @@ pub fn primitive(setting: Setting, name: &str, count: u64) -> Option<f64> {
         Setting::Sandbox => {
             let mut command = Command::new(vitrine());
             command.args(["run", "--", program]);
+            command
+        }
+        Setting::With(options) => {
+            let mut command = Command::new(vitrine());
+            command.arg("run").args(options).args(["--", program]);
             command
         }
         Setting::Recorded => {

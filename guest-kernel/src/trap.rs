@@ -32,10 +32,9 @@ const TRAP_FLAG: u64 = 1 << 8;
 /// SYSCALL.
 pub extern "C" fn syscall(frame: &mut TrapFrame) -> u64 {
     let stay = time::cpu::enter_call();
-    let result = if trace::armed(frame.orig_rax) {
-        trace::traced_dispatch(frame)
-    } else {
-        syscall::dispatch(frame)
+    let result = match trace::armed(frame.orig_rax) {
+        0 => syscall::dispatch(frame),
+        watch => trace::watched_dispatch(frame, watch),
     };
     frame.rax = match result {
         Ok(value) => value as u64,
@@ -160,6 +159,9 @@ pub fn take_host_events() {
             (size >> 32) as u16,
             (size >> 48) as u16,
         );
+    }
+    if reasons & pending::PENDING_REQUEST != 0 {
+        trace::take_request();
     }
     if reasons & pending::PENDING_SIGNAL != 0 {
         let signo = control.signal.swap(0, SeqCst);

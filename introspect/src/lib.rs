@@ -10,6 +10,7 @@ pub mod decode;
 pub mod decoder;
 pub mod event;
 pub mod filter;
+pub mod hits;
 pub mod pipeline;
 pub mod print;
 pub mod record;

@@ -2,7 +2,7 @@
 
 use crate::{
     decoder::Decoder,
-    event::EventKind,
+    event::{Event, EventKind},
     print::{Options, Sink, json::JsonSink, perfetto::PerfettoSink, strace::StraceSink},
     record::Records,
     select::Selection,
@@ -21,11 +21,16 @@ pub enum Format {
     Perfetto,
 }
 
+/// Decides whether an event is printed. It is asked about each, in order.
+pub type Only = Box<dyn FnMut(&Event) -> bool + Send>;
+
 /// A decoder and its sinks.
 pub struct Pipeline {
     decoder: Decoder,
     selection: Selection,
     sinks: Vec<Box<dyn Sink>>,
+    /// Decides which events are printed; `None`: all.
+    only: Option<Only>,
     /// Dropped records that the stream itself has told of.
     told_drops: u64,
 }
@@ -47,6 +52,7 @@ impl Pipeline {
             decoder: Decoder::new(),
             selection: Selection::default(),
             sinks,
+            only: None,
             told_drops: 0,
         }
     }
@@ -54,6 +60,11 @@ impl Pipeline {
     /// Shows the sinks only what is selected.
     pub fn select(&mut self, selection: Selection) {
         self.selection = selection;
+    }
+
+    /// Prints only what `only` says; what is lost or corrupt is always told.
+    pub fn only(&mut self, only: Only) {
+        self.only = Some(only);
     }
 
     /// Adds another sink.
@@ -74,8 +85,14 @@ impl Pipeline {
             if !self.selection.admits(event) {
                 continue;
             }
+            let wanted = self.only.as_mut().is_none_or(|only| only(event));
+            let always = matches!(event.kind, EventKind::Drops { .. } | EventKind::Corrupt(_));
             for sink in &mut self.sinks {
-                sink.event(event)?;
+                if wanted || always {
+                    sink.event(event)?;
+                } else {
+                    sink.skipped(event);
+                }
             }
         }
         for sink in &mut self.sinks {

@@ -21,6 +21,8 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   vitrine run --trace -- ls -l /etc
   vitrine run --trace -o log.jsonl --format json -- make
+  vitrine run -e trace=%file -e status=failed -- make
+  vitrine run --rule 'write if fd == 1 when=3+ then return -ENOSPC' -- ./backup.sh
   vitrine run --mem 512M --max-processes 64 --hide ~/.ssh -- ./install.sh
 
 The program sees this machine's files read-only beneath a layer in memory: what it writes is gone when it ends.
@@ -114,6 +116,18 @@ pub struct RunOptions {
     /// Write the trace to FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Trace only what this expression holds for, as in 'evt.type = openat and path startswith /etc' (vitrine filter explain shows what becomes of it)
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// Trace, fault and inject as strace's -e says: trace=%file, status=failed, inject=openat:error=ENOENT:when=3+, … (may be repeated)
+    #[arg(short = 'e', value_name = "EXPR")]
+    pub strace: Vec<String>,
+    /// Change calls: 'openat if path == /etc/passwd then set path = /tmp/fake' (may be repeated)
+    #[arg(long, value_name = "RULE")]
+    pub rule: Vec<String>,
+    /// Take rules from a TOML file, before those of --rule (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
     /// How the trace looks: strace's text, one JSON object an event, or a trace for ui.perfetto.dev
     #[arg(long, value_enum, default_value_t = Format::Strace)]
     pub format: Format,

@@ -22,6 +22,7 @@ pub mod strace;
 pub mod trace;
 pub mod tty;
 mod vcpu;
+pub mod watch;
 mod workload;
 
 pub use bell::End;

@@ -17,6 +17,8 @@ const OWN_FAILURE: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 /// There is no such program.
 const NOT_FOUND: u8 = 127;
+/// The command line is wrong.
+const USAGE: u8 = 2;
 /// A signal's number is added to this.
 const SIGNALLED: i32 = 128;
 /// `doctor` found something that keeps sandboxes from running.
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
             let _ = error.print();
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-                _ => ExitCode::from(2),
+                _ => ExitCode::from(USAGE),
             };
         }
     };
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
                     ExitCode::from(match error {
                         RunError::NotFound { .. } | RunError::Empty => NOT_FOUND,
                         RunError::NotExecutable { .. } => NOT_EXECUTABLE,
+                        RunError::Watch(_) => USAGE,
                         _ => OWN_FAILURE,
                     })
                 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
 use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL, FLAG_TRACE_ENVIRONMENT, FLAG_TRACE_RIP};
+use vitrine_abi::filter::Filter;
 use vitrine_introspect::Pipeline;
 use vitrine_introspect::print::summary::{Column, SummaryOptions, SummarySink};
 
@@ -24,6 +25,7 @@ use crate::ring::{RingReader, Sink};
 use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
+use crate::watch::{Watch, WatchError};
 use crate::{tty, workload};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
@@ -79,6 +81,9 @@ pub enum RunError {
     /// Files.
     #[error(transparent)]
     Files(#[from] FileError),
+    /// What is to be watched or changed.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// KVM.
     #[error(transparent)]
     Kvm(#[from] KvmError),
@@ -122,12 +127,21 @@ pub struct Capture {
 
 /// Runs a sandbox to its end, with its trace where the options want one.
 pub fn run(options: RunOptions) -> Result<End, RunError> {
-    let tracing = options.trace.then(|| tracing(&options)).transpose()?;
-    run_traced(options, tracing)
+    let mut watch = Watch::new(&options)?;
+    let filter = watch.filter.take();
+    let tracing = watch
+        .printed
+        .then(|| tracing(&options, watch))
+        .transpose()?;
+    run_traced(options, tracing, filter)
 }
 
-/// Runs a sandbox to its end; its events go where the caller says.
-pub fn run_traced(options: RunOptions, tracing: Option<Tracing>) -> Result<End, RunError> {
+/// Runs a sandbox to its end; its events go where the caller says. Without a filter, all calls are recorded if there is a trace.
+pub fn run_traced(
+    options: RunOptions,
+    tracing: Option<Tracing>,
+    filter: Option<Filter>,
+) -> Result<End, RunError> {
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
@@ -136,7 +150,8 @@ pub fn run_traced(options: RunOptions, tracing: Option<Tracing>) -> Result<End, 
     let hide: Vec<PathBuf> = options.hide.iter().map(|path| here.join(path)).collect();
     let files = Files::new(&options.root, &hide, descriptors)?;
     let capture = tracing.as_ref().map(|tracing| tracing.capture);
-    let workload = workload(&options, capture, &files, umask, rlimits)?;
+    let filter = filter.map_or_else(Vec::new, |filter| encoded(filter, capture));
+    let workload = workload(&options, capture, filter, &files, umask, rlimits)?;
     let sink = tracing.map(|tracing| tracing.sink);
 
     let other_kernel = options.kernel.as_deref().map(read_kernel).transpose()?;
@@ -281,8 +296,23 @@ fn read_kernel(path: &Path) -> Result<Vec<u8>, RunError> {
     })
 }
 
+/// The guest's filter, with the limits of the trace.
+fn encoded(mut filter: Filter, capture: Option<Capture>) -> Vec<u8> {
+    if let Some(capture) = capture {
+        for (limit, wanted) in [
+            (&mut filter.header.buffer_limit, capture.buffer),
+            (&mut filter.header.string_limit, capture.string),
+        ] {
+            if wanted != 0 {
+                *limit = wanted;
+            }
+        }
+    }
+    filter.encode()
+}
+
 /// The trace that the options describe: strace's text with paths and durations, unless they want something else.
-fn tracing(options: &RunOptions) -> Result<Tracing, RunError> {
+fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> {
     let output = match &options.output {
         Some(path) => {
             Output::File(
@@ -295,20 +325,23 @@ fn tracing(options: &RunOptions) -> Result<Tracing, RunError> {
         None => Output::Stderr,
     };
     let print = options.print.options(options.output.is_some());
-    let sink = if options.print.summary {
+    let mut pipeline = if options.print.summary {
         let sink = SummarySink::new(summary(), output.writer());
-        TraceSink::of(Pipeline::with_sinks(vec![Box::new(sink)]))
+        Pipeline::with_sinks(vec![Box::new(sink)])
     } else {
         let format = match options.format {
             cli::Format::Strace => vitrine_introspect::Format::Strace,
             cli::Format::Json => vitrine_introspect::Format::Json,
             cli::Format::Perfetto => vitrine_introspect::Format::Perfetto,
         };
-        TraceSink::new(format, print, output)
+        Pipeline::new(format, print, output.writer())
     };
+    if watch.restricts() {
+        pipeline.only(Box::new(move |event| watch.accepts(event)));
+    }
     let limit = options.print.string_limit.saturating_add(1);
     Ok(Tracing {
-        sink: Box::new(sink),
+        sink: Box::new(TraceSink::of(pipeline)),
         capture: Capture {
             buffer: limit.max(64),
             string: limit.max(256),
@@ -353,6 +386,7 @@ fn raise_descriptor_limit() -> u64 {
 fn workload(
     options: &RunOptions,
     capture: Option<Capture>,
+    filter: Vec<u8>,
     files: &Files,
     umask: u32,
     rlimits: [[u64; 2]; 16],
@@ -431,6 +465,7 @@ fn workload(
         nice: workload::nice(),
         rlimits,
         seed,
+        filter,
         trace_limits: capture.map_or([0; 2], |capture| [capture.buffer, capture.string]),
     })
 }

@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use vitrine_introspect::print::Options;
+use vitrine_introspect::Pipeline;
 use vitrine_introspect::record::whole_records;
-use vitrine_introspect::{Format, Pipeline};
 
 use crate::ring::Sink;
 
@@ -34,11 +33,6 @@ pub struct TraceSink {
 }
 
 impl TraceSink {
-    /// A sink in this form.
-    pub fn new(format: Format, options: Options, output: Output) -> TraceSink {
-        TraceSink::of(Pipeline::new(format, options, output.writer()))
-    }
-
     /// A sink that feeds a pipeline.
     pub fn of(pipeline: Pipeline) -> TraceSink {
         TraceSink {

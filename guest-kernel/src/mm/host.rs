@@ -109,4 +109,18 @@ impl SharedRegion {
         // SAFETY: the destination is inside the region, as just checked, and no Rust reference to it exists.
         unsafe { core::ptr::copy_nonoverlapping(data.as_ptr(), self.base.add(offset), data.len()) }
     }
+
+    /// Copies out from `offset`; `buf` is unchanged if that is outside.
+    pub fn read(&self, offset: usize, buf: &mut [u8]) {
+        if offset
+            .checked_add(buf.len())
+            .is_none_or(|end| end > self.len)
+        {
+            return;
+        }
+        // SAFETY: the source is inside the region, as just checked.
+        unsafe {
+            core::ptr::copy_nonoverlapping(self.base.add(offset), buf.as_mut_ptr(), buf.len())
+        }
+    }
 }

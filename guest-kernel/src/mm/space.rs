@@ -17,7 +17,7 @@ pub(super) use access::in_page;
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicU64, Ordering};
 use pages::Pages;
-use vitrine_abi::layout::{PAGE_SIZE, USER_END};
+use vitrine_abi::layout::{PAGE_SIZE, USER_END, USER_MIN};
 use vma::{MAX_MAPPINGS, STACK_GUARD, Vma, VmaFlags, VmaSet};
 
 bitflags::bitflags! {
@@ -467,7 +467,8 @@ impl Inner {
         let lowest = end
             .saturating_sub(self.limits.stack)
             .next_multiple_of(PAGE_SIZE)
-            .max(below);
+            .max(below)
+            .max(USER_MIN);
         let new_start = (page & !0xffff).max(lowest);
         if page < new_start {
             return Err(none);

@@ -79,6 +79,7 @@ pub fn clone(frame: &TrapFrame, request: &Request) -> SysResult {
     let tid = table::new_id()?;
 
     let mut child_frame = *frame;
+    crate::trace::own_arguments(&mut child_frame);
     child_frame.rax = 0;
     if request.stack != 0 {
         child_frame.rsp = request.stack;

@@ -623,3 +623,8 @@ fn set_descriptors(record: &mut Record, arg: u8, addr: u64, bits: u64, task: &Ta
         }
     }
 }
+
+/// A NUL-padded name without its padding.
+pub(super) fn until_nul(name: &[u8]) -> &[u8] {
+    name.split(|byte| *byte == 0).next().unwrap_or_default()
+}

@@ -1,6 +1,6 @@
 //! Records that are not about calls: clocks, fork, exec, exit, signals, names. Each costs one load while nothing is traced.
 
-use super::{capture, events_on, gate, ring};
+use super::{capture, events_on, filter, gate, ring, values::Ended};
 use crate::{
     arch,
     arch::TrapFrame,
@@ -116,7 +116,7 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
     put(kind::EXEC, task, body.as_bytes(), |record| {
         record.item(tag::STRING, field::EXE, 0, 0, path);
         record.item(tag::STRING, field::CWD, 0, 0, cwd);
-        record.item(tag::STRING, field::COMM, 0, 0, until_nul(&comm));
+        record.item(tag::STRING, field::COMM, 0, 0, capture::until_nul(&comm));
         strings(record, field::ARGV, &arguments.argv, MAX_RECORD / 2);
         strings(record, field::ENVP, &arguments.envp, MAX_RECORD);
         if caller.tid != task.tid {
@@ -135,7 +135,7 @@ pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>
     const AT_EXECFN: u64 = 31;
     /// Words on a new program's stack that are looked at.
     const MAX_WORDS: u64 = 1 << 20;
-    if !super::armed(nr::EXECVE as u64) {
+    if super::armed(nr::EXECVE as u64) == 0 {
         return;
     }
     let word = |index: u64| user::read::<u64>(frame.rsp.wrapping_add(index * 8));
@@ -154,6 +154,10 @@ pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>
     let at_argv = frame.rsp.wrapping_add(8);
     let at_envp = frame.rsp.wrapping_add(environment * 8);
     let args = [name, at_argv, at_envp, 0, 0, 0];
+    let ticks = arch::tsc().wrapping_sub(start);
+    if !filter::wants_done(task, nr::EXECVE as u64, args, Ended { ret: 0, ticks }) {
+        return;
+    }
     gate::first_exec(task, nr::EXECVE as u64, args, start, |record| {
         record.item(tag::STRING, 0, 0, 0, path);
         strings(record, 1, argv, MAX_RECORD / 2);
@@ -180,6 +184,7 @@ fn strings(record: &mut Record, field: u8, list: &[Arc<[u8]>], limit: usize) {
 /// `task` ended with this wait(2) status; `process_ended`: it was the last thread. A call that it was in never returns.
 pub fn exited(task: &Task, status: u32, process_ended: bool) {
     gate::forget(task);
+    filter::forget(task, process_ended);
     if !events_on() {
         return;
     }
@@ -260,7 +265,7 @@ pub fn comm_changed(task: &Task) {
     }
     let comm = *task.comm.lock();
     put(kind::COMM, task, &[], |record| {
-        record.item(tag::STRING, field::COMM, 0, 0, until_nul(&comm));
+        record.item(tag::STRING, field::COMM, 0, 0, capture::until_nul(&comm));
     });
 }
 
@@ -279,8 +284,4 @@ fn put(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
     items(&mut record);
     record.set_header(&header(kind, task));
     ring::put(&mut record);
-}
-
-fn until_nul(name: &[u8]) -> &[u8] {
-    name.split(|byte| *byte == 0).next().unwrap_or_default()
 }

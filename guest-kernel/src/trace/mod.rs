@@ -1,7 +1,9 @@
 //! The watching half of the system-call gate: armed calls, capture, records in the event ring.
 //!
-//! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`traced_dispatch`] or `syscall::dispatch`.
-//! - [`gate`]: a traced call: capture what goes in, run, capture what comes out, write the record.
+//! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
+//! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do; [`scratch`]: where what they put
+//!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
+//! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
 //! - [`ring`]: the writer's side of the event ring.
 //! - [`emit`]: records that are not about calls: fork, exec, exit, signals.
@@ -10,20 +12,37 @@
 
 mod capture;
 mod emit;
+mod filter;
 mod gate;
+mod mailbox;
 mod ring;
+mod rules;
+mod scratch;
+mod values;
 
 pub use emit::{
     Program, comm_changed, exec, exited, first_exec, ignored, process_forked, signal, stopped,
     unimplemented,
 };
-pub use gate::{TaskTrace, captured_path, on_block, traced_dispatch};
+pub use gate::{TaskTrace, captured_path, on_block, own_arguments, watched_dispatch};
+pub use mailbox::take_request;
+pub use scratch::scratch;
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use vitrine_abi::{
     boot::{self, BootInfo},
     nr::TABLE_LEN,
 };
+
+/// What the entry code knows of a call: bits of its byte in [`ARMED`].
+mod watch {
+    /// It is recorded.
+    pub const RECORD: u8 = 1 << 0;
+    /// The filter decides what is done about it.
+    pub const CONSULT: u8 = 1 << 1;
+    /// With `CONSULT`: only a program decides, before the call, and it reads nothing but numbers.
+    pub const NUMBERS_ONLY: u8 = 1 << 2;
+}
 
 /// One byte a call number, not 0: the call is watched. The last one stands for all numbers past the table.
 pub static ARMED: [AtomicU8; TABLE_LEN + 1] = [const { AtomicU8::new(0) }; TABLE_LEN + 1];
@@ -76,13 +95,13 @@ impl Limits {
     }
 }
 
-/// Whether call `nr` is watched.
+/// How call `nr` is watched; 0: not at all.
 #[inline]
-pub fn armed(nr: u64) -> bool {
+pub fn armed(nr: u64) -> u8 {
     let index = nr.min(TABLE_LEN as u64) as usize;
     ARMED
         .get(index)
-        .is_some_and(|byte| byte.load(Ordering::Relaxed) != 0)
+        .map_or(0, |byte| byte.load(Ordering::Relaxed))
 }
 
 /// Watches all calls, or none.
@@ -109,4 +128,8 @@ pub fn init(boot: &BootInfo) {
     emit::clock();
     LIMITS.set(boot);
     arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
+    mailbox::init(boot.mailbox, boot.ram_bytes);
+    if boot.filter.len != 0 {
+        mailbox::boot_filter(boot);
+    }
 }

@@ -11,6 +11,7 @@ use crate::{
     event::{
         Captured, Event, EventKind, ExecEvent, ExitEvent, FdInfo, Phase, Strings, SyscallEvent,
     },
+    hits,
 };
 use std::io::{self, Write};
 use vitrine_abi::{
@@ -127,6 +128,7 @@ impl JsonSink {
             put(out, ",\"ret_fd\":");
             descriptor(out, &info);
         }
+        hits::json(out, call);
         self.tail();
     }
 
@@ -296,23 +298,23 @@ impl Sink for JsonSink {
     }
 }
 
-fn unsigned(out: &mut Vec<u8>, key: &str, value: u64) {
+pub(crate) fn unsigned(out: &mut Vec<u8>, key: &str, value: u64) {
     key_of(out, key);
     text::udec(out, value);
 }
 
-fn signed(out: &mut Vec<u8>, key: &str, value: i64) {
+pub(crate) fn signed(out: &mut Vec<u8>, key: &str, value: i64) {
     key_of(out, key);
     text::dec(out, value);
 }
 
-fn key_of(out: &mut Vec<u8>, key: &str) {
+pub(crate) fn key_of(out: &mut Vec<u8>, key: &str) {
     put(out, ",\"");
     put(out, key);
     put(out, "\":");
 }
 
-fn bytes_field(out: &mut Vec<u8>, key: &str, data: &[u8]) {
+pub(crate) fn bytes_field(out: &mut Vec<u8>, key: &str, data: &[u8]) {
     key_of(out, key);
     bytes(out, data);
 }

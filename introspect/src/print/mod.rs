@@ -19,6 +19,8 @@ use std::io;
 pub trait Sink: Send {
     /// Takes an event.
     fn event(&mut self, event: &Event) -> io::Result<()>;
+    /// Takes note of an event that isn't printed.
+    fn skipped(&mut self, _event: &Event) {}
     /// Lets go of what is buffered: called when no more events are at hand.
     fn flush(&mut self) -> io::Result<()>;
     /// The stream has ended.

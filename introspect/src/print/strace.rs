@@ -7,6 +7,7 @@ use super::{Options, PidPrefix, Sink, Timestamps, dump};
 use crate::{
     decode::{Style, args, notation, put, ret, signals, text},
     event::{Event, EventKind, ExitEvent, Phase, SyscallEvent},
+    hits,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -191,6 +192,7 @@ impl StraceSink {
             }
             _ => ret::write(&mut self.out, call, &self.options.style),
         }
+        hits::note(&mut self.out, call);
         if let Some(precision) = self.options.durations.filter(|_| call.ret.is_some()) {
             put(&mut self.out, " <");
             text::udec(&mut self.out, call.duration_ns / 1_000_000_000);
@@ -326,8 +328,8 @@ impl StraceSink {
         self.end_line();
     }
 
-    fn exit(&mut self, event: &Event, exit: &ExitEvent) {
-        let status = exit.body.status;
+    /// Ends the line of the call that a thread was in when it ended.
+    fn cut_off(&mut self, event: &Event, exit: &ExitEvent) {
         let status_shown = self.options.status.shows_unfinished();
         if let Some(printed) = self.begun.remove(&event.tid).filter(|_| status_shown) {
             // Killed inside a call.
@@ -342,6 +344,11 @@ impl StraceSink {
             put(&mut self.out, "= ?");
             self.end_line();
         }
+    }
+
+    fn exit(&mut self, event: &Event, exit: &ExitEvent) {
+        let status = exit.body.status;
+        self.cut_off(event, exit);
         if exit.body.process_ended == REPLACED {
             return;
         }
@@ -440,6 +447,21 @@ impl Sink for StraceSink {
             self.write_out()?;
         }
         Ok(())
+    }
+
+    fn skipped(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Fork { child_tid, .. } => {
+                self.live.insert(*child_tid);
+            }
+            EventKind::Exit(exit) => {
+                self.cut_off(event, exit);
+                if exit.body.process_ended != REPLACED {
+                    self.live.remove(&event.tid);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

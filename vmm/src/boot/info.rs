@@ -46,6 +46,8 @@ pub struct Workload {
     pub rlimits: [[u64; 2]; 16],
     /// Seed of the guest's random numbers.
     pub seed: [u8; 64],
+    /// The filter in force from the start (`vitrine_abi::filter`), encoded; empty: `flags` decide.
+    pub filter: Vec<u8>,
     /// Bytes of buffers and of strings that a trace captures; 0: the guest kernel's choice.
     pub trace_limits: [u32; 2],
 }

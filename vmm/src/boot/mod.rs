@@ -21,6 +21,8 @@ use crate::kvm::{CpuState, GuestRam, MemoryError, Mode, Vcpu, gdt, tss};
 
 /// Bytes of data in the event ring.
 pub const RING_DATA_BYTES: u64 = 4 << 20;
+/// Bytes of the mailbox at least; it also holds the filter at boot.
+const MAILBOX_BYTES: u64 = 1 << 20;
 
 /// Why the kernel could not be put into the VM.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,14 @@ pub fn load(
     if strings_at.addr >= free_start {
         free_start = (strings_at.addr + strings_at.len).next_multiple_of(PAGE_SIZE);
     }
+    let filter = workload.filter.as_slice();
+    let mailbox = Region {
+        addr: free_start,
+        len: (filter.len() as u64)
+            .max(MAILBOX_BYTES)
+            .next_multiple_of(PAGE_SIZE),
+    };
+    free_start = free_start.saturating_add(mailbox.len);
     if free_start.saturating_add(1 << 20) > ram.bytes() {
         return Err(BootError::TooSmall {
             ram: ram.bytes(),
@@ -93,6 +103,7 @@ pub fn load(
         });
     }
     ram.write(strings_at.addr, &strings)?;
+    ram.write(mailbox.addr, filter)?;
 
     let mut boot_info = workload.boot_info();
     boot_info.mode = match mode {
@@ -107,6 +118,11 @@ pub fn load(
     boot_info.tsc_khz = vcpu.tsc_khz();
     boot_info.strings = strings_at;
     boot_info.xcr0 = vcpu.xcr0();
+    boot_info.mailbox = mailbox;
+    boot_info.filter = Region {
+        addr: mailbox.addr,
+        len: filter.len() as u64,
+    };
     ram.write_obj(BOOT_INFO, &boot_info)?;
 
     ram.write(GDT, gdt().as_bytes())?;

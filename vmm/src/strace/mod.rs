@@ -27,6 +27,7 @@ use crate::cli::{Cli, Command, RunOptions};
 use crate::log::Stderr;
 use crate::run::{self, Capture, RunError, Tracing};
 use crate::trace::TraceSink;
+use crate::watch;
 use options::{Refusal, Request, Strace, Summary};
 use output::Outputs;
 
@@ -129,7 +130,9 @@ fn run(mut strace: Strace) -> Result<Ending, Refusal> {
         sink: Box::new(TraceSink::of(pipeline)),
         capture,
     };
-    let result = run::run_traced(run_options, Some(tracing));
+    let filter = watch::everything_with(&qualifiers.rules)
+        .map_err(|error| Refusal::Message(error.to_string()))?;
+    let result = run::run_traced(run_options, Some(tracing), filter);
     outputs.finish();
     crate::tty::restore();
     Ok(match result {

@@ -9,7 +9,7 @@ use vitrine_introspect::print::{Options, Precision, Timestamps};
 use vitrine_introspect::select::{CallSet, StatusSet};
 
 use super::getopt::{Argument, Found, Getopt, Long};
-use super::qualify::{Qualifiers, Tampering};
+use super::qualify::Qualifiers;
 
 /// Why strace would end with status 1 before it runs anything.
 #[derive(Debug, PartialEq, Eq)]
@@ -546,14 +546,6 @@ fn finish(strace: &mut Strace, counts: &Counts) -> Result<(), Refusal> {
             .qualifiers
             .set("quiet", value)
             .map_err(Refusal::Message)?;
-    }
-    match strace.qualifiers.tampering {
-        Tampering::None => {}
-        Tampering::Asked(option) => {
-            return Err(Refusal::message(format!(
-                "tampering with system calls (-e {option}=) is not supported by vitrine strace"
-            )));
-        }
     }
     strace.qualifiers.print(&mut strace.print);
     Ok(())

@@ -1,18 +1,9 @@
 //! strace's `-e`: `trace=`, `status=`, `signal=` and their kin.
 
+use vitrine_introspect::filter::{Rule, strace};
 use vitrine_introspect::print::Options;
 use vitrine_introspect::print::Quiet;
 use vitrine_introspect::select::{CallSet, DescriptorSet, StatusSet, parse_signals};
-
-/// Whether calls are to be changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tampering {
-    /// No.
-    #[default]
-    None,
-    /// By this qualifier.
-    Asked(&'static str),
-}
 
 /// What all `-e` together say.
 #[derive(Clone, Debug)]
@@ -33,8 +24,8 @@ pub struct Qualifiers {
     pub quiet_set: bool,
     /// Whether a path that leads elsewhere is told.
     pub quiet_paths: bool,
-    /// Calls are to be changed.
-    pub tampering: Tampering,
+    /// How calls are to be changed.
+    pub rules: Vec<Rule>,
     abbrev: Option<CallSet>,
     verbose: CallSet,
     raw: CallSet,
@@ -55,7 +46,7 @@ impl Default for Qualifiers {
             descriptors_set: false,
             quiet_set: false,
             quiet_paths: false,
-            tampering: Tampering::None,
+            rules: Vec::new(),
             abbrev: None,
             verbose: CallSet::ALL,
             raw: CallSet::NONE,
@@ -161,7 +152,7 @@ impl Qualifiers {
         Ok(())
     }
 
-    /// `SET[:ACTION]…`: what can't be meant is told; the rest is for whoever changes calls.
+    /// `SET[:ACTION]…`: what can't be meant is told as strace tells it.
     fn tamper(&mut self, option: &'static str, value: &str) -> Result<(), String> {
         let (calls, actions) = value.split_once(':').unwrap_or((value, ""));
         CallSet::parse(calls)?;
@@ -186,7 +177,11 @@ impl Qualifiers {
         if !valid {
             return Err(format!("invalid {option} argument '{value}'"));
         }
-        self.tampering = Tampering::Asked(option);
+        let mut options = strace::Options::default();
+        options
+            .apply(&format!("{option}={value}"))
+            .map_err(|error| error.to_string())?;
+        self.rules.append(&mut options.rules);
         Ok(())
     }
 

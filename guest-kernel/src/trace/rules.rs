@@ -1,0 +1,423 @@
+//! What rules do to a call: before it, after it, and what the record says of that.
+
+use super::{
+    filter::Active,
+    values::{Known, Values},
+};
+use crate::{
+    Errno, SysResult,
+    mm::user,
+    signal::{self, SigInfo},
+    sync::{Interruptible, wait_until},
+    time,
+};
+use alloc::{sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicBool, Ordering};
+use vitrine_abi::{
+    event::{ARG_RESULT, ITEM_OUT, Record, RuleBody, tag},
+    filter::{
+        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, action,
+    },
+    syscall::ArgKind,
+};
+use zerocopy::IntoBytes;
+
+/// `si_code` of a signal that a tracer sends.
+const SI_KERNEL: i32 = 0x80;
+const SIGKILL: u32 = 9;
+
+/// What rules have decided about a call.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// It doesn't run: this is its result.
+    pub instead: Option<SysResult>,
+    /// A rule wants it recorded, whatever the filter says.
+    pub logged: bool,
+    /// Items for the record: what was done before the call.
+    pub hits: Hits,
+    /// Numbers of the rules whose later actions follow the call.
+    pub later: Vec<u32>,
+    /// A buffer has another length: which argument says so, the length given and the one that is passed.
+    resized: Option<(u64, u64)>,
+}
+
+/// Items [`tag::RULE`] under construction.
+#[derive(Default)]
+pub(super) struct Hits {
+    list: Vec<Hit>,
+}
+
+struct Hit {
+    arg: u8,
+    flags: u8,
+    /// Number of the rule in its filter.
+    rule: u32,
+    /// The action.
+    action: ActionEntry,
+    before: u64,
+    after: u64,
+    /// What the argument pointed to.
+    old: Vec<u8>,
+}
+
+impl Hits {
+    /// Adds them to a record.
+    pub fn write(&self, record: &mut Record, active: &Active) {
+        for hit in &self.list {
+            let Some(rule) = active.filter.rules.get(hit.rule as usize) else {
+                continue;
+            };
+            let action = &hit.action;
+            let name = active.filter.bytes(rule.name);
+            let name = &name[..name.len().min(usize::from(u16::MAX))];
+            let bytes = active.filter.bytes(action.bytes);
+            let (old, new) = match action.kind {
+                action::ANNOTATE => (bytes, active.filter.bytes(action.more)),
+                action::SET_STRING | action::SET_BYTES | action::POKE | action::LOG => {
+                    (hit.old.as_slice(), bytes)
+                }
+                _ => Default::default(),
+            };
+            let body = RuleBody {
+                rule: rule.id,
+                generation: active.filter.header.generation,
+                before: hit.before,
+                after: hit.after,
+                action: action.kind,
+                flags: hit.flags & AT_EXIT,
+                name_len: name.len() as u16,
+                before_len: old.len() as u32,
+                after_len: new.len() as u32,
+                pad: 0,
+            };
+            let item = record.begin_item(tag::RULE, hit.arg, 0);
+            record.extend(body.as_bytes());
+            record.extend(old);
+            record.extend(new);
+            record.extend(name);
+            let out = if hit.flags & AT_EXIT != 0 {
+                ITEM_OUT
+            } else {
+                0
+            };
+            record.end_item(item, out);
+        }
+    }
+}
+
+/// Applies the rules that come before the call. `detailed`: the call is recorded, so what strings were before matters.
+pub(super) fn before(
+    active: &Active,
+    call: &CallEntry,
+    values: &mut Values<'_>,
+    detailed: bool,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    for &number in active.rules_of(call) {
+        let Some(rule) = active.filter.rules.get(number as usize) else {
+            continue;
+        };
+        if rule.phase != PHASE_ENTRY || !applies(active, number, rule, values) {
+            continue;
+        }
+        for action in active.filter.actions_of(rule) {
+            if action.flags & AT_EXIT == 0 {
+                act_before(active, number, action, values, &mut outcome, detailed);
+            } else if outcome.later.last() != Some(&number) {
+                outcome.later.push(number);
+            }
+        }
+    }
+    outcome
+}
+
+/// Applies what follows the call: later actions of rules that applied before it, then the rules that look at its result.
+pub(super) fn after(
+    active: &Active,
+    call: &CallEntry,
+    values: &mut Values<'_>,
+    outcome: &mut Outcome,
+    result: SysResult,
+) -> SysResult {
+    let mut result = as_given(result, outcome);
+    for number in core::mem::take(&mut outcome.later) {
+        if let Some(rule) = active.filter.rules.get(number as usize) {
+            let later = |action: &&ActionEntry| action.flags & AT_EXIT != 0;
+            for action in active.filter.actions_of(rule).iter().filter(later) {
+                act_after(active, number, action, values, outcome, &mut result);
+            }
+        }
+    }
+    for &number in active.rules_of(call) {
+        let Some(rule) = active.filter.rules.get(number as usize) else {
+            continue;
+        };
+        if rule.phase != PHASE_EXIT {
+            continue;
+        }
+        if let Some(ended) = &mut values.ended {
+            ended.ret = to_raw(&result);
+        }
+        if applies(active, number, rule, values) {
+            for action in active.filter.actions_of(rule) {
+                act_after(active, number, action, values, outcome, &mut result);
+            }
+        }
+    }
+    result
+}
+
+/// A call that took all of a buffer that a rule made longer or shorter took all of what the program gave.
+fn as_given(result: SysResult, outcome: &Outcome) -> SysResult {
+    match (result, outcome.resized) {
+        (Ok(taken), Some((given, passed))) => {
+            let given = usize::try_from(given).unwrap_or(usize::MAX);
+            Ok(if taken as u64 == passed {
+                given
+            } else {
+                taken.min(given)
+            })
+        }
+        (result, _) => result,
+    }
+}
+
+fn applies(active: &Active, number: u32, rule: &RuleEntry, values: &mut Values<'_>) -> bool {
+    active.filter.run(rule.program, values) && active.hit(number, rule, values.task)
+}
+
+fn act_before(
+    active: &Active,
+    number: u32,
+    action: &ActionEntry,
+    values: &mut Values<'_>,
+    outcome: &mut Outcome,
+    detailed: bool,
+) {
+    let arg = action.arg as usize;
+    let before = values.shown().get(arg).copied().unwrap_or(0);
+    let mut hit = Hit {
+        arg: action.arg,
+        flags: 0,
+        rule: number,
+        action: *action,
+        before,
+        after: action.value,
+        old: Vec::new(),
+    };
+    match action.kind {
+        action::SET | action::SET_OR | action::SET_AND => {
+            hit.after = match action.kind {
+                action::SET => action.value,
+                action::SET_OR => before | action.value,
+                _ => before & action.value,
+            };
+            values.set(arg, hit.after);
+        }
+        action::SET_STRING | action::SET_BYTES => {
+            if detailed && let Some(old) = values.argument(arg) {
+                hit.old.extend_from_slice(old);
+            }
+            hit.before = values.given.get(arg).copied().unwrap_or(0);
+            let data = active.filter.bytes(action.bytes);
+            let resizes = action.kind == action::SET_BYTES && action.length_arg != NO_LENGTH;
+            if resizes {
+                let length_arg = action.length_arg as usize;
+                let is_buffer = values
+                    .call
+                    .is_some_and(|call| matches!(call.kind(&values.args, arg), ArgKind::BufIn(_)));
+                let passed = data.len() as u64;
+                if is_buffer && outcome.resized.is_none() {
+                    let given = values.given.get(length_arg).copied().unwrap_or(0);
+                    outcome.resized = Some((given, passed));
+                } else if let Some((_, length)) = &mut outcome.resized {
+                    *length = passed;
+                }
+                values.set(length_arg, passed);
+            }
+            values.replace(arg, data);
+        }
+        action::RETURN => {
+            if outcome.instead.is_some() {
+                return;
+            }
+            hit.arg = ARG_RESULT;
+            outcome.instead = Some(from_raw(action.value as i64));
+        }
+        action::POKE => hit.old = poke(active, action, values, detailed),
+        _ => {
+            hit.arg = ARG_RESULT;
+            let interrupted = act_anywhere(active, number, action, values, outcome);
+            if interrupted && outcome.instead.is_none() {
+                outcome.instead = Some(Err(Errno::ERESTARTNOINTR));
+            }
+        }
+    }
+    outcome.hits.list.push(hit);
+}
+
+fn act_after(
+    active: &Active,
+    number: u32,
+    action: &ActionEntry,
+    values: &mut Values<'_>,
+    outcome: &mut Outcome,
+    result: &mut SysResult,
+) {
+    let mut hit = Hit {
+        arg: ARG_RESULT,
+        flags: AT_EXIT,
+        rule: number,
+        action: *action,
+        before: to_raw(result) as u64,
+        after: action.value,
+        old: Vec::new(),
+    };
+    match action.kind {
+        action::RETURN => *result = from_raw(action.value as i64),
+        action::POKE => {
+            hit.arg = action.arg;
+            hit.old = poke(active, action, values, true);
+        }
+        action::SET..=action::SET_BYTES => return,
+        _ => {
+            act_anywhere(active, number, action, values, outcome);
+        }
+    }
+    outcome.hits.list.push(hit);
+}
+
+/// What makes sense before and after a call; whether a deadly signal cut it short.
+fn act_anywhere(
+    active: &Active,
+    number: u32,
+    action: &ActionEntry,
+    values: &Values<'_>,
+    outcome: &mut Outcome,
+) -> bool {
+    match action.kind {
+        action::DELAY => {
+            let deadline = time::monotonic_ns().saturating_add(action.value);
+            let wait = wait_until(&[], Some(deadline), Interruptible::Killable, || None::<()>);
+            return matches!(wait, Err(crate::sync::WaitError::Signal));
+        }
+        action::SIGNAL => {
+            let info = SigInfo {
+                signo: action.value as u32,
+                code: SI_KERNEL,
+                ..SigInfo::default()
+            };
+            crate::sched::with_current(|task| signal::send_to_task(task, info));
+        }
+        action::KILL => {
+            let info = SigInfo {
+                signo: SIGKILL,
+                code: SI_KERNEL,
+                ..SigInfo::default()
+            };
+            signal::send_to_process(&values.task.process, info);
+            return true;
+        }
+        action::STOP => {
+            static WARNED: AtomicBool = AtomicBool::new(false);
+            if !WARNED.swap(true, Ordering::Relaxed) {
+                let name = active
+                    .filter
+                    .rules
+                    .get(number as usize)
+                    .map(|rule| rule.name);
+                let name = active.filter.bytes(name.unwrap_or_default());
+                crate::warn!(
+                    "rule {} would stop thread {}, but nobody is there to resume it: it goes on",
+                    alloc::string::String::from_utf8_lossy(name),
+                    values.task.tid
+                );
+            }
+        }
+        action::LOG | action::ANNOTATE => outcome.logged = true,
+        _ => {}
+    }
+    false
+}
+
+/// Writes to the program's memory; what was there before, if that matters.
+fn poke(active: &Active, action: &ActionEntry, values: &Values<'_>, detailed: bool) -> Vec<u8> {
+    let addr = values.given.get(action.arg as usize).copied().unwrap_or(0);
+    let data = active.filter.bytes(action.bytes);
+    let mut old = Vec::new();
+    if detailed {
+        old.resize(data.len(), 0);
+        if user::read_bytes(addr, &mut old).is_err() {
+            old.clear();
+        }
+    }
+    // Where the program has no memory there is nothing to change.
+    let _ = user::write_bytes(addr, data);
+    old
+}
+
+/// A result as a program sees it.
+pub(super) fn to_raw(result: &SysResult) -> i64 {
+    match result {
+        Ok(value) => *value as i64,
+        Err(errno) => -i64::from(errno.0),
+    }
+}
+
+fn from_raw(value: i64) -> SysResult {
+    match value {
+        -4095..0 => Err(Errno(value.unsigned_abs() as u16)),
+        _ => Ok(value as usize),
+    }
+}
+
+/// What may still follow a call.
+pub(super) struct FollowUps {
+    /// Anything at all.
+    pub any: bool,
+    /// Something that is recorded, whatever the filter says.
+    pub may_log: bool,
+}
+
+/// What may follow a call to which `outcome` was done already.
+pub(super) fn follow_ups(active: &Active, call: &CallEntry, outcome: &Outcome) -> FollowUps {
+    let rule = |number: &u32| active.filter.rules.get(*number as usize);
+    let at_exit = active
+        .rules_of(call)
+        .iter()
+        .filter_map(rule)
+        .filter(|rule| rule.phase == PHASE_EXIT);
+    let mut follow = FollowUps {
+        any: false,
+        may_log: false,
+    };
+    for rule in outcome.later.iter().filter_map(rule).chain(at_exit) {
+        follow.any = true;
+        follow.may_log |= active
+            .filter
+            .actions_of(rule)
+            .iter()
+            .any(|action| matches!(action.kind, action::LOG | action::ANNOTATE));
+    }
+    follow
+}
+
+/// What has to be kept of a consulted call while it runs.
+pub(super) struct Kept {
+    /// The filter that it began with.
+    pub active: Arc<Active>,
+    /// Whether the filter's program wants it recorded, as far as is known before the call.
+    pub wanted: bool,
+    /// What its rules did.
+    pub outcome: Outcome,
+    /// What was learnt of its arguments.
+    pub known: Known,
+}
+
+impl Kept {
+    /// Whether the call is recorded, now that everything is known of it.
+    pub fn is_wanted(&self, values: &mut Values<'_>) -> bool {
+        let exit = self.active.call(values.nr).exit;
+        self.outcome.logged || (self.wanted && self.active.filter.run(exit, values))
+    }
+}

@@ -1,0 +1,197 @@
+//! What `vitrine run` is told to watch and to change: `--filter`, `-e`, `--rule` and `--rules`, compiled into the filter that the guest runs
+//! and the half that is left to the host.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vitrine_introspect::Event;
+use vitrine_introspect::event::EventKind;
+use vitrine_introspect::filter::expr::Expr;
+use vitrine_introspect::filter::rules::{self, ActionKind, Rule};
+use vitrine_introspect::filter::strace::{self, NumberSet};
+use vitrine_introspect::filter::{self, Compiler, Definitions, Residual};
+
+use vitrine_abi::filter::Filter;
+
+use crate::cli::RunOptions;
+
+/// Why the options can't be followed. All of them are the caller's mistakes.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// An expression or a rule.
+    #[error("{option}: {cause}")]
+    Language {
+        /// Which option.
+        option: &'static str,
+        /// What is wrong, where.
+        cause: filter::Error,
+    },
+    /// strace's option.
+    #[error("-e: {0}")]
+    Strace(#[from] strace::Invalid),
+    /// A file of rules.
+    #[error("--rules {}: {cause}", .path.display())]
+    File {
+        /// As given.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: rules::FileError,
+    },
+    /// The file can't be read.
+    #[error("--rules {}: {cause}", .path.display())]
+    Unreadable {
+        /// As given.
+        path: PathBuf,
+        /// The host's answer.
+        cause: std::io::Error,
+    },
+}
+
+/// What is watched.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Whether events are printed.
+    pub printed: bool,
+    /// The guest's filter; `None`: none is needed.
+    pub filter: Option<Filter>,
+    /// The host's half; `None`: all that the guest lets through is printed.
+    residual: Option<Residual>,
+    /// Signals that are printed; `None`: all.
+    signals: Option<NumberSet>,
+}
+
+impl Watch {
+    /// What the options ask for.
+    pub fn new(options: &RunOptions) -> Result<Watch, WatchError> {
+        let (mut rules, definitions) = rules_of(options)?;
+        let mut strace = strace::Options::default();
+        for text in &options.strace {
+            strace.apply(text)?;
+        }
+        rules.append(&mut strace.rules);
+        let traced = options.trace || options.filter.is_some() || !options.strace.is_empty();
+        let filter = options
+            .filter
+            .as_deref()
+            .map(|text| parse("--filter", text, &definitions))
+            .transpose()?;
+        let set = strace
+            .expression()
+            .map(|text| parse("-e", &text, &Definitions::default()))
+            .transpose()?;
+        let filtered = filter.is_some() || set.is_some();
+        if rules.is_empty() && !filtered {
+            return Ok(Watch {
+                printed: traced,
+                signals: strace.signals,
+                ..Watch::default()
+            });
+        }
+
+        // Without a trace, only what rules log is told.
+        let expr = match (filter, set) {
+            (Some(filter), Some(set)) => Expr::And(vec![filter, set]),
+            (Some(expr), None) | (None, Some(expr)) => expr,
+            (None, None) => Expr::Const(traced),
+        };
+        let mut compiler = Compiler::new();
+        let plans = compiler.record(&expr);
+        let logs = rules.iter().any(logs);
+        if !traced && !logs {
+            compiler.filter.header.flags = 0;
+        }
+        compiler
+            .rules(&rules, &[])
+            .map_err(|cause| WatchError::Language {
+                option: "--rule",
+                cause,
+            })?;
+        Ok(Watch {
+            printed: traced || logs,
+            filter: Some(compiler.filter),
+            residual: filtered.then(|| Residual::new(Arc::new(expr), plans)),
+            signals: strace.signals,
+        })
+    }
+
+    /// Whether some of what the guest lets through is not to be printed.
+    pub fn restricts(&self) -> bool {
+        self.residual.is_some() || self.signals.is_some()
+    }
+
+    /// Whether an event that the guest let through is to be printed.
+    pub fn accepts(&mut self, event: &Event) -> bool {
+        let logged =
+            matches!(&event.kind, EventKind::Syscall(call) if call.hits().any(|hit| hit.logs()));
+        let wanted = self
+            .residual
+            .as_mut()
+            .is_none_or(|residual| residual.accepts(event));
+        let shown = match (&event.kind, &self.signals) {
+            (EventKind::Signal(body), Some(set)) => {
+                u32::try_from(body.signo).is_ok_and(|signo| set.contains(signo))
+            }
+            _ => true,
+        };
+        (wanted || logged) && shown
+    }
+}
+
+fn parse(option: &'static str, text: &str, definitions: &Definitions) -> Result<Expr, WatchError> {
+    filter::parse(text, definitions).map_err(|cause| WatchError::Language { option, cause })
+}
+
+/// Whether what the rule does to a call is told, whoever wants to see the call.
+fn logs(rule: &Rule) -> bool {
+    rule.enabled
+        && rule
+            .actions
+            .iter()
+            .any(|action| matches!(action.kind, ActionKind::Log(_) | ActionKind::Annotate(..)))
+}
+
+/// A filter that records everything and has these rules; `None` without rules.
+pub fn everything_with(rules: &[Rule]) -> Result<Option<Filter>, WatchError> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let mut compiler = Compiler::new();
+    compiler.record(&Expr::Const(true));
+    compiler
+        .rules(rules, &[])
+        .map_err(|cause| WatchError::Language {
+            option: "-e inject",
+            cause,
+        })?;
+    Ok(Some(compiler.filter))
+}
+
+/// All rules, those of files first, and what the files define for the expressions.
+fn rules_of(options: &RunOptions) -> Result<(Vec<Rule>, Definitions), WatchError> {
+    let mut definitions = Definitions::default();
+    let mut all = Vec::new();
+    for path in &options.rules {
+        let text = read(path)?;
+        let file = rules::from_toml(&text, &definitions).map_err(|cause| WatchError::File {
+            path: path.clone(),
+            cause,
+        })?;
+        definitions = file.definitions;
+        all.extend(file.rules);
+    }
+    for text in &options.rule {
+        let rule = Rule::parse(text, &definitions).map_err(|cause| WatchError::Language {
+            option: "--rule",
+            cause,
+        })?;
+        all.push(rule);
+    }
+    Ok((all, definitions))
+}
+
+fn read(path: &Path) -> Result<String, WatchError> {
+    std::fs::read_to_string(path).map_err(|cause| WatchError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    })
+}
