@@ -349,7 +349,15 @@ fn racing_thread(folder: &Folder) -> Result<(), Failed> {
     for options in [
         &["--rule", &deny][..],
         &["--rule", &deny, "--rule", &wait],
-        &["--rule", &deny, "--rule", &wait, "--trace", "-o", "/dev/null"],
+        &[
+            "--rule",
+            &deny,
+            "--rule",
+            &wait,
+            "--trace",
+            "-o",
+            "/dev/null",
+        ],
     ] {
         let outcome = with(options, &[&program, "race", &allowed, &forbidden])?;
         expect(&outcome, 0, "allowed: sometimes\nforbidden: 0\n")?;
