@@ -49,6 +49,7 @@ const PROGRAMS: &[&str] = &[
     "/bin/ln",
     "/usr/bin/touch",
     "/bin/chmod",
+    "/bin/date",
     "/bin/stty",
     "/usr/bin/tty",
     "/usr/bin/tail",
@@ -83,7 +84,7 @@ echo \"NESTED-EXIT $?\"
 pub fn run(args: &[String]) -> Result<()> {
     setup::run(&[])?;
     let vitrine = test::build()?;
-    let names = ["oracle", "fuzz"];
+    let names = ["oracle", "fuzz", "rules"];
     let tests = names
         .iter()
         .map(|name| Ok((*name, test::build_test(name)?)))
