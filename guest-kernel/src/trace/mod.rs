@@ -1,7 +1,7 @@
 //! The watching half of the system-call gate: armed calls, capture, records in the event ring.
 //!
 //! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
-//! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do; [`scratch`]: where what they put
+//! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do, [`results`] to what calls wrote; [`scratch`]: where what they put
 //!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
@@ -15,6 +15,7 @@ mod emit;
 mod filter;
 mod gate;
 mod mailbox;
+mod results;
 mod ring;
 mod rules;
 mod scratch;

@@ -2,6 +2,7 @@
 
 use super::{
     filter::Active,
+    results,
     values::{Known, Values},
 };
 use crate::{
@@ -16,7 +17,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use vitrine_abi::{
     event::{ARG_RESULT, ITEM_OUT, Record, RuleBody, tag},
     filter::{
-        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, action,
+        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, action, how,
     },
     syscall::ArgKind,
 };
@@ -73,9 +74,11 @@ impl Hits {
             let bytes = active.filter.bytes(action.bytes);
             let (old, new) = match action.kind {
                 action::ANNOTATE => (bytes, active.filter.bytes(action.more)),
-                action::SET_STRING | action::SET_BYTES | action::POKE | action::LOG => {
-                    (hit.old.as_slice(), bytes)
-                }
+                action::SET_STRING
+                | action::SET_BYTES
+                | action::POKE
+                | action::HIDE
+                | action::LOG => (hit.old.as_slice(), bytes),
                 _ => Default::default(),
             };
             let body = RuleBody {
@@ -245,6 +248,10 @@ fn act_before(
             outcome.instead = Some(from_raw(action.value as i64));
         }
         action::POKE => hit.old = poke(active, action, values, detailed),
+        action::POKE_NUMBER => match results::poke_number(action, values) {
+            Some((before, after)) => (hit.before, hit.after) = (before, after),
+            None => return,
+        },
         _ => {
             hit.arg = ARG_RESULT;
             let interrupted = act_anywhere(active, number, action, values, outcome);
@@ -274,7 +281,30 @@ fn act_after(
         old: Vec::new(),
     };
     match action.kind {
+        action::RETURN if action.how == how::ADD => {
+            let Ok(value) = result else { return };
+            hit.after = (*value as u64).wrapping_add(action.value);
+            *result = from_raw(hit.after as i64);
+        }
         action::RETURN => *result = from_raw(action.value as i64),
+        // What a call that failed would have written isn't there.
+        action::POKE_NUMBER | action::HIDE if result.is_err() => return,
+        action::POKE_NUMBER => {
+            hit.arg = action.arg;
+            match results::poke_number(action, values) {
+                Some((before, after)) => (hit.before, hit.after) = (before, after),
+                None => return,
+            }
+        }
+        action::HIDE => {
+            let pattern = active.filter.bytes(action.bytes);
+            let hidden = results::hide(pattern, values, result);
+            if hit.before == to_raw(&hidden) as u64 {
+                return;
+            }
+            hit.after = to_raw(&hidden) as u64;
+            *result = hidden;
+        }
         action::POKE => {
             hit.arg = action.arg;
             hit.old = poke(active, action, values, true);

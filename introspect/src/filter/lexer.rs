@@ -19,7 +19,7 @@ pub enum Token {
 
 /// Operators and brackets; longer ones first.
 const OPERATORS: &[&str] = &[
-    "==", "!=", "<=", ">=", "|=", "&=", "&&", "||", "=", "<", ">", "(", ")", ",", "|", "&", "!",
+    "==", "!=", "<=", ">=", "|=", "&=", "+=", "&&", "||", "=", "<", ">", "(", ")", ",", "|", "&", "!",
     ";", "~",
 ];
 
@@ -78,7 +78,7 @@ fn word(text: &str, at: usize) -> (Token, usize) {
             '!' if in_set => continue,
             _ => {}
         }
-        if ends_word(char) {
+        if ends_word(char) || rest[index..].starts_with("+=") {
             len = index;
             break;
         }

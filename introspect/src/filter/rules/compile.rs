@@ -1,13 +1,13 @@
 //! Rules into the in-guest filter: arguments found, values typed, conflicts reported.
 
-use super::{Action, ActionKind, Rule, Scope, SetHow};
+use super::{Action, ActionKind, Rule, Scope, SetHow, structs};
 use crate::filter::{
     ast::Value,
     calls::CallSet,
     check::{no_such_argument, own_constant},
     compile::{Built, Compiler, Full},
     constants,
-    error::{Error, Result},
+    error::{Error, Result, did_you_mean},
     expr::{self, is_textual, width},
     fields::ArgRef,
     lower::{Leaf, Lowered, Subject, lower},
@@ -15,13 +15,16 @@ use crate::filter::{
 use std::collections::HashMap;
 use vitrine_abi::{
     filter::{
-        ALWAYS, AT_EXIT, ActionEntry, MAX_ACTIONS, MAX_RULE_LISTS, MAX_RULES, MAX_STRING, NO_LAST,
+        ALWAYS, AT_EXIT, ActionEntry, FILTER_NO_VDSO, MAX_ACTIONS, MAX_RULE_LISTS, MAX_RULES, MAX_STRING, NO_LAST,
         NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, SCOPE_THREAD,
-        Span, WATCH_RULES, action,
+        Span, WATCH_RULES, action, how,
     },
+    nr,
     syscall::{ArgKind, Dir, RetKind, Syscall},
 };
 
+/// Calls that programs make through the vDSO, which asks no kernel: where rules are for them, it has to.
+const VDSO_CALLS: [usize; 4] = [nr::CLOCK_GETTIME, nr::GETTIMEOFDAY, nr::TIME, nr::GETCPU];
 /// Longest `struct sockaddr_un`'s path.
 const SUN_PATH: usize = 108;
 
@@ -56,6 +59,9 @@ impl Compiler {
             if let Some(call) = self.filter.calls.get_mut(index) {
                 call.rules = span;
                 call.watch |= WATCH_RULES;
+            }
+            if VDSO_CALLS.contains(&index) {
+                self.filter.header.flags |= FILTER_NO_VDSO;
             }
         }
         Ok(())
@@ -180,7 +186,7 @@ impl Compiler {
                 return Err(Error::new("an argument can't be set after the call", step.at.clone())
                     .help("the rule asks for the result, so it applies after the call; `poke` writes where an argument points"));
             }
-            if step.after && !late {
+            if (step.after || only_after(&entry, call)) && !late {
                 entry.flags = AT_EXIT;
             }
             list.push(entry);
@@ -214,6 +220,31 @@ impl Compiler {
                     ..plain(action::POKE, 0)
                 }
             }
+            ActionKind::PokeNumber { place, how, value } => {
+                self.poke_number(place, *how, value, call, &rule.calls, step)?
+            }
+            ActionKind::ReturnMore(value) => ActionEntry {
+                how: how::ADD,
+                ..plain(action::RETURN, *value as u64)
+            },
+            ActionKind::Hide(pattern) => {
+                let lists = |call: &Syscall| {
+                    let mut args = call.args.iter();
+                    args.any(|arg| arg.kind == ArgKind::DirEntries)
+                };
+                if !call.is_some_and(lists) {
+                    let name = call.map_or("the call", |call| call.name);
+                    return Err(Error::new(
+                        format!("{name} lists no directory, so there is nothing to hide"),
+                        step.at.clone(),
+                    )
+                    .help("`hide` is for getdents,getdents64"));
+                }
+                ActionEntry {
+                    bytes: self.bytes(pattern).map_err(full)?,
+                    ..plain(action::HIDE, 0)
+                }
+            }
             ActionKind::Return(value) => {
                 let most = match call.map(|call| call.ret) {
                     Some(RetKind::Fd | RetKind::Pid | RetKind::Mode) => i32::MAX.into(),
@@ -241,6 +272,69 @@ impl Compiler {
                 more: self.bytes(value.as_bytes()).map_err(full)?,
                 ..plain(action::ANNOTATE, 0)
             },
+        })
+    }
+
+    /// A number where an argument points; bytes, if the argument points to no numbers.
+    fn poke_number(
+        &mut self,
+        place: &str,
+        how: u8,
+        value: &Value,
+        call: Option<&'static Syscall>,
+        calls: &CallSet,
+        step: &Action,
+    ) -> Result<ActionEntry> {
+        let place = place.strip_prefix("evt.arg.").unwrap_or(place);
+        let (arg, name) = place.split_once('.').unwrap_or((place, ""));
+        let (index, kind) = find_argument(arg, call, calls, step)?;
+        let plain = ActionEntry {
+            arg: index,
+            length_arg: NO_LENGTH,
+            ..ActionEntry::default()
+        };
+        let Some(member) = structs::find(kind, name) else {
+            let text = match value.parts.as_slice() {
+                [part] if !part.complement && how == how::SET && name.is_empty() => &part.text,
+                _ => return Err(no_number(arg, name, kind, step)),
+            };
+            let full = |Full| Error::new("the rules are too large for the guest", step.at.clone());
+            return Ok(ActionEntry {
+                kind: action::POKE,
+                bytes: self.bytes(text).map_err(full)?,
+                ..plain
+            });
+        };
+        let bits = u32::from(member.width) * 8;
+        let mut sum = 0u64;
+        for part in &value.parts {
+            let text = String::from_utf8_lossy(&part.text);
+            let number = match constants::number(&text) {
+                Some((value, constants::Unit::Time)) if member.unit > 0 => {
+                    Some(value / i128::from(member.unit))
+                }
+                _ => number(kind, &part.text),
+            }
+            .ok_or_else(|| {
+                Error::new(format!("`{text}` is no number for `{place}`"), part.at.clone())
+            })?;
+            if !(-(1i128 << (bits - 1))..1i128 << bits).contains(&number) {
+                let message = format!("`{text}` is out of range for `{place}`, which has {bits} bits");
+                return Err(Error::new(message, part.at.clone()));
+            }
+            sum |= if part.complement {
+                !(number as u64)
+            } else {
+                number as u64
+            };
+        }
+        Ok(ActionEntry {
+            kind: action::POKE_NUMBER,
+            value: sum,
+            offset: member.offset,
+            width: member.width,
+            how,
+            ..plain
         })
     }
 
@@ -342,6 +436,29 @@ impl Compiler {
             ..entry
         })
     }
+}
+
+/// The error that an argument has no such number.
+fn no_number(arg: &str, name: &str, kind: ArgKind, step: &Action) -> Error {
+    let names: Vec<&str> = structs::names(kind).collect();
+    let message = match (names.as_slice(), name) {
+        ([], "") => format!("`{arg}` points to no number"),
+        ([], _) => format!("`{arg}` has no member `{name}`: it points to no structure whose members are known"),
+        (_, "") => format!("`{arg}` points to a structure: say which member"),
+        _ => format!("`{arg}` has no member `{name}`"),
+    };
+    let error = Error::new(message, step.at.clone());
+    if names.is_empty() {
+        return error.help(format!("bytes in quotes go anywhere: poke {arg} = \"\\x01\""));
+    }
+    let close = did_you_mean(name, names.iter().copied());
+    error.help(close.unwrap_or_else(|| format!("there are {}", names.join(", "))))
+}
+
+/// Whether an action changes what only the call brings about.
+fn only_after(entry: &ActionEntry, call: Option<&'static Syscall>) -> bool {
+    let kind = call.and_then(|call| call.args.get(usize::from(entry.arg)));
+    entry.kind == action::POKE_NUMBER && kind.is_some_and(|arg| structs::is_result(arg.kind))
 }
 
 fn number(kind: ArgKind, text: &[u8]) -> Option<i128> {

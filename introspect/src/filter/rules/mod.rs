@@ -5,7 +5,8 @@
 //! calls  = [ "!" ] ( name | %class | "*" ) { "," … }
 //! when   = first [ ".." last ] [ "+" [ step ] ]        of the calls for which the expression holds, counted from 1
 //! scope  = "global" | "process" | "thread"             whose calls are counted together
-//! action = [ "after" ] ( "set" argument ( "=" | "|=" | "&=" ) value | "poke" argument "=" string | "return" ( value | -ERRNO )
+//! action = [ "after" ] ( "set" argument ( "=" | "|=" | "&=" ) value | "return" ( value | -ERRNO | "+=" value )
+//!        | "poke" argument "=" string | "poke" argument [ "." member ] ( "=" | "+=" | "|=" | "&=" ) value | "hide" pattern
 //!        | "delay" duration | "signal" name | "kill" | "stop" | "log" [ string ] | "annotate" key "=" string )
 //! ```
 //!
@@ -15,8 +16,11 @@
 mod compile;
 mod file;
 pub(in crate::filter) mod parse;
+mod presets;
+mod structs;
 
-pub use file::{FileError, RuleFile, from_toml};
+pub use file::{FileError, RuleFile, from_toml, from_toml_with};
+pub use presets::{PRESETS, Preset, preset};
 
 use super::{calls::CallSet, error::Error, expr::Expr};
 use std::sync::Arc;
@@ -107,8 +111,21 @@ pub enum ActionKind {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// A number in the program's memory is changed.
+    PokeNumber {
+        /// The argument that points to it, with the member of the structure if it is in one: `tp.tv_sec`.
+        place: String,
+        /// One of `vitrine_abi::filter::how`.
+        how: u8,
+        /// The value as it is written.
+        value: super::ast::Value,
+    },
     /// The call returns this (without running, if the rule applies before it).
     Return(i64),
+    /// The call returns this much more, if it succeeds.
+    ReturnMore(i64),
+    /// A listed directory doesn't have entries that match this pattern.
+    Hide(Vec<u8>),
     /// The thread sleeps, nanoseconds.
     Delay(u64),
     /// The thread gets a signal.
