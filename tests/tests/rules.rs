@@ -31,6 +31,20 @@ const TESTS: &[(&str, Test)] = &[
     ("rules_compose", rules_compose),
     ("a_child_has_its_own_registers", child_registers),
     ("a_racing_thread_changes_nothing", racing_thread),
+    (
+        "a_racing_thread_changes_no_address",
+        racing_thread_and_address,
+    ),
+    (
+        "a_racing_thread_changes_nothing_that_is_logged",
+        racing_thread_and_log,
+    ),
+    ("address_replaced", address_replaced),
+    ("numbers_poked", numbers_poked),
+    ("result_increased", result_increased),
+    ("absolute_paths", absolute_paths),
+    ("the_first_execve_logged", first_execve_logged),
+    ("the_first_execve_changed", first_execve_changed),
     ("rules_from_a_file", rules_from_a_file),
     ("what_is_wrong_is_told", what_is_wrong_is_told),
     ("json", json),
@@ -363,6 +377,145 @@ fn racing_thread(folder: &Folder) -> Result<(), Failed> {
         expect(&outcome, 0, "allowed: sometimes\nforbidden: 0\n")?;
     }
     Ok(())
+}
+
+fn racing_thread_and_address(folder: &Folder) -> Result<(), Failed> {
+    let (allowed, forbidden) = (folder.path("right"), folder.path("wrong"));
+    let deny = format!("connect if evt.address = \"unix:{forbidden}\" then return -EACCES");
+    let wait =
+        format!("connect if evt.address = \"unix:{allowed}\" probability=0.05 then delay 1ms");
+    for more in [&[][..], &["--trace", "-o", "/dev/null"]] {
+        let options = [&["--rule", &deny, "--rule", &wait][..], more].concat();
+        let argv = [&program("arguments"), "race-connect", &allowed, &forbidden];
+        expect(
+            &with(&options, &argv)?,
+            0,
+            "allowed: sometimes\nforbidden: 0\n",
+        )?;
+    }
+    Ok(())
+}
+
+/// What a pipe's reader gets is what the log says was written, though the writer waits and its buffer changes meanwhile.
+fn racing_thread_and_log(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let options = ["--trace", "-s", "4", "--format", "json", "-o", &log];
+    let outcome = with(&options, &[&program("arguments"), "race-write"])?;
+    let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let (fd, got) = text
+        .trim()
+        .split_once(':')
+        .ok_or_else(|| format!("{outcome:?}"))?;
+    let fd: u64 = fd.parse()?;
+    let mut logged = String::new();
+    let mut entered = std::collections::HashSet::new();
+    for line in fs::read_to_string(&log)?.lines() {
+        let event: serde_json::Value = serde_json::from_str(line)?;
+        if event["name"] != "write" || event["raw"][0] != fd {
+            continue;
+        }
+        // A call that waited is told twice.
+        let is_end = event["type"] == "syscall_exit" || event["type"] == "syscall";
+        let is_start = event["type"] == "syscall_enter";
+        if is_end && entered.remove(&event["tid"].as_u64()) {
+            continue;
+        }
+        if is_start {
+            entered.insert(event["tid"].as_u64());
+        }
+        let bytes = event["args"][1]["value"].as_str().unwrap_or("?");
+        logged.push(bytes.chars().next().unwrap_or('?'));
+    }
+    if got == logged && got.contains('A') && got.contains('B') {
+        return Ok(());
+    }
+    Err(format!("read   {got}\nlogged {logged}").into())
+}
+
+fn address_replaced(folder: &Folder) -> Result<(), Failed> {
+    let (asked, real) = (folder.path("asked"), folder.path("real"));
+    let script = format!(
+        "import socket\ns = socket.socket(socket.AF_UNIX); s.bind({real:?}); s.listen()\n\
+         c = socket.socket(socket.AF_UNIX); c.connect({asked:?}); print(c.getpeername() == {real:?})\n\
+         try: c.connect('/other')\nexcept OSError as e: print(e.errno)\n"
+    );
+    let rule = format!("connect if evt.address = \"unix:{asked}\" then set addr = \"unix:{real}\"");
+    let outcome = with_rule(&rule, &["python3", "-c", &script])?;
+    expect(&outcome, 0, "True\n2\n")
+}
+
+fn numbers_poked(folder: &Folder) -> Result<(), Failed> {
+    let file = folder.path("allowed");
+    let script = format!("stat -c '%s %u %f' {file}; stat -f -c '%a' {file}; uname");
+    let rules = [
+        "--rule",
+        "newfstatat then poke statbuf.st_size = 4K; poke statbuf.st_uid += 5; poke statbuf.st_mode &= ~0o777",
+        "--rule",
+        "statx then poke statxbuf.stx_size = 4K; poke statxbuf.stx_uid += 5; poke statxbuf.stx_mode &= ~0o777",
+        "--rule",
+        "statfs then poke buf.f_bavail = 17",
+    ];
+    let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&file)?) + 5;
+    let outcome = with(&rules, &["bash", "-c", &script])?;
+    expect(&outcome, 0, &format!("4096 {uid} 8000\n17\nLinux\n"))
+}
+
+fn result_increased(_: &Folder) -> Result<(), Failed> {
+    let rule = "lseek then return += 1000";
+    let script = "import os\nfd = os.open('/etc/passwd', os.O_RDONLY)\nprint(os.lseek(fd, 5, 0))\n\
+                  try: os.lseek(fd, -5, 0)\nexcept OSError as e: print(e.errno)\n";
+    expect(
+        &with_rule(rule, &["python3", "-S", "-c", script])?,
+        0,
+        "1005\n22\n",
+    )
+}
+
+fn absolute_paths(folder: &Folder) -> Result<(), Failed> {
+    let forbidden = folder.path("forbidden");
+    let rule = format!("%file if fs.path.name = \"{forbidden}\" then return -EPERM");
+    let root = folder.0.to_string_lossy();
+    let name = folder.0.file_name().unwrap_or_default().to_string_lossy();
+    let script = format!(
+        "cd {root}; cat forbidden; cat ./forbidden ../{name}//forbidden; cd /; cat {root}/x/../forbidden; cd {root}; \
+         python3 -c 'import os; fd = os.open(\".\", os.O_RDONLY); os.chdir(\"/\"); os.open(\"forbidden\", 0, dir_fd=fd)'; cat allowed"
+    );
+    let outcome = with_rule(&rule, &["bash", "-c", &script])?;
+    expect(&outcome, 0, "allowed\n")?;
+    let errors = String::from_utf8_lossy(&outcome.stderr);
+    match errors.matches("Operation not permitted").count() {
+        5 => Ok(()),
+        count => Err(format!("{count} refusals in\n{errors}").into()),
+    }
+}
+
+fn first_execve_logged(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let rule = "execve if path endswith /true then log \"the first one\"; after log \"and ran\"";
+    let options = ["--rule", rule, "--format", "json", "-o", &log];
+    expect(&with(&options, &["/usr/bin/true"])?, 0, "")?;
+    let text = fs::read_to_string(&log)?;
+    contains(text.as_bytes(), "\"text\":\"the first one\"")?;
+    contains(text.as_bytes(), "\"text\":\"and ran\"")
+}
+
+fn first_execve_changed(_: &Folder) -> Result<(), Failed> {
+    let rule = |action: &str| format!("execve if path endswith /false then {action}");
+    let run = |action: &str| with_rule(&rule(action), &["/usr/bin/false", "text"]);
+    expect(&run("set path = /usr/bin/echo")?, 0, "text\n")?;
+    expect(&run("return -EACCES")?, 126, "")?;
+    expect(&run("return -ENOENT")?, 127, "")?;
+    expect(&run("kill")?, 137, "")?;
+    expect(&run("signal SIGTERM")?, 143, "")?;
+    let slow = run("delay 300ms")?;
+    expect(&slow, 1, "")?;
+    if slow.time < Duration::from_millis(300) {
+        return Err(format!("it took only {:?}", slow.time).into());
+    }
+    // The rule holds for a script's own calls too, and the first one is counted.
+    let counted = "execve when=2 then return -EPERM";
+    let outcome = with_rule(counted, &["bash", "-c", "/usr/bin/true || echo refused"])?;
+    expect(&outcome, 0, "refused\n")
 }
 
 fn rules_from_a_file(folder: &Folder) -> Result<(), Failed> {

@@ -9,7 +9,7 @@
 //! task that made them.
 
 use super::{
-    LIMITS, capture, emit, filter, ring,
+    LIMITS, capture, emit, filter, freeze, ring,
     rules::{self, Kept},
     scratch::Scratch,
     values::{Ended, Values, wanted_by_numbers},
@@ -231,12 +231,19 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
     let task = sched::current();
     tell_ignored(&task);
     let start = plan.as_ref().map_or_else(arch::tsc, |plan| plan.start);
-    let args = frame.args();
+    let mut args = frame.args();
     let nr = frame.orig_rax;
     let call = table::get(nr);
+    let own = args;
+    if let Some(call) = call
+        && freeze::is_shared(&task)
+    {
+        args = freeze::arguments(call, &args, &task);
+        frame.set_args(args);
+    }
     let body = SyscallBody {
         nr,
-        args: plan.as_ref().map_or(args, |plan| plan.shown),
+        args: plan.as_ref().map_or(own, |plan| plan.shown),
         ret: 0,
         duration: 0,
     };
@@ -255,12 +262,13 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
             capture::sigreturn(&mut record, frame.rsp);
         }
     }
-    let mut given = None;
+    let mut given = (args != own).then_some(own);
     let mut held = false;
     let mut kept = None;
     if let Some(plan) = plan {
         plan.kept.outcome.hits.write(&mut record, &plan.kept.active);
-        (given, held, kept) = (plan.given, plan.held, Some(plan.kept));
+        given = plan.given.or(given);
+        (held, kept) = (plan.held, Some(plan.kept));
         never_returns &= kept
             .as_ref()
             .is_none_or(|kept| kept.outcome.instead.is_none());
@@ -473,31 +481,6 @@ pub(super) fn succeed(from: &Task, to: &Task) {
     record.start(body.as_bytes());
     let header = emit::header(kind::SYSCALL_EXIT, to);
     record.set_header(&RecordHeader { tsc: end, ..header });
-    ring::put(&mut record);
-}
-
-/// The record of the execve that nobody called: the kernel itself runs the first program. `args` are addresses in its new memory.
-pub(super) fn first_exec(
-    task: &Task,
-    nr: u64,
-    args: [u64; 6],
-    start: u64,
-    items: impl FnOnce(&mut Record),
-) {
-    let body = SyscallBody {
-        nr,
-        args,
-        ret: 0,
-        duration: arch::tsc().wrapping_sub(start),
-    };
-    let mut record = Record::new();
-    record.start(body.as_bytes());
-    items(&mut record);
-    let header = emit::header(kind::SYSCALL, task);
-    record.set_header(&RecordHeader {
-        tsc: start,
-        ..header
-    });
     ring::put(&mut record);
 }
 

@@ -3,6 +3,7 @@
 //! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
 //! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do, [`results`] to what calls wrote; [`scratch`]: where what they put
 //!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
+//! - [`freeze`]: copies of what arguments point to, where other threads could change it; [`first`]: the execve that nobody calls.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
 //! - [`ring`]: the writer's side of the event ring.
@@ -13,6 +14,8 @@
 mod capture;
 mod emit;
 mod filter;
+mod first;
+mod freeze;
 mod gate;
 mod mailbox;
 mod results;
@@ -22,9 +25,10 @@ mod scratch;
 mod values;
 
 pub use emit::{
-    Program, comm_changed, exec, exited, first_exec, ignored, process_forked, signal, stopped,
+    Program, comm_changed, exec, exited, ignored, process_forked, signal, stopped,
     unimplemented,
 };
+pub use first::FirstExec;
 pub use gate::{TaskTrace, captured_path, on_block, own_arguments, watched_dispatch};
 pub use mailbox::take_request;
 pub use scratch::scratch;
