@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
-use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, shell_status, vitrine};
+use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, scaled, shell_status, vitrine};
 
 type Test = fn(&Folder) -> Result<(), Failed>;
 
@@ -24,7 +24,12 @@ const TESTS: &[(&str, Test)] = &[
     ("probability", probability),
     ("delay", delay),
     ("delay_is_not_cut_short", delay_is_not_cut_short),
+    (
+        "delay_goes_on_after_a_handler",
+        delay_goes_on_after_a_handler,
+    ),
     ("delay_can_be_killed", delay_can_be_killed),
+    ("delay_ends_with_the_sandbox", delay_ends_with_the_sandbox),
     ("signal", signal),
     ("kill", kill),
     ("stop_without_controller", stop_without_controller),
@@ -300,6 +305,54 @@ fn delay_is_not_cut_short(_: &Folder) -> Result<(), Failed> {
     expect(&outcome, 0, "first\ntrapped\n")?;
     if outcome.time < Duration::from_secs(1) {
         return Err(format!("it took only {:?}", outcome.time).into());
+    }
+    Ok(())
+}
+
+/// The handler runs during the delay, and what was done before it is neither counted nor done again.
+fn delay_goes_on_after_a_handler(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let script =
+        "trap 'echo trapped' USR1; (sleep 0.1; kill -USR1 $$) & echo first; echo second; wait";
+    let rule = "write if fd == 1 when=1 then set buf = changed; signal SIGUSR1; delay 600ms; log; set buf = \"third\\n\"";
+    let options = ["--rule", rule, "--trace", "-o", &log];
+    let outcome = with(&options, &["bash", "-c", script])?;
+    if outcome.time < Duration::from_millis(600) {
+        return Err(format!("it took only {:?}", outcome.time).into());
+    }
+    expect(&outcome, 0, "third\ntrapped\nsecond\n")?;
+    let text = fs::read_to_string(&log)?;
+    let place = |piece: &str| text.find(piece).ok_or(format!("no {piece} in\n{text}"));
+    let handler = place("rt_sigreturn")?;
+    if handler < place("\"third")? {
+        return Ok(());
+    }
+    Err(format!("the handler ran after the call:\n{text}").into())
+}
+
+fn delay_ends_with_the_sandbox(_: &Folder) -> Result<(), Failed> {
+    use rustix::process::{Pid, Signal, kill_process};
+    // Of these two the shell handles SIGINT, and echo doesn't.
+    for argv in [&["echo", "never"][..], &["sh", "-c", "echo never"]] {
+        for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+            let mut command = sandboxed(&["--rule", "write if fd == 1 then delay 1h"], argv);
+            let mut child = command.stdin(std::process::Stdio::null()).spawn()?;
+            std::thread::sleep(scaled(Duration::from_millis(300)));
+            kill_process(Pid::from_child(&child), signal)?;
+            let start = std::time::Instant::now();
+            while child.try_wait()?.is_none() {
+                if start.elapsed() > scaled(Duration::from_secs(5)) {
+                    child.kill()?;
+                    child.wait()?;
+                    return Err(format!("{argv:?} goes on after {signal:?}").into());
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let got = child.wait()?.code();
+            if got != Some(status) {
+                return Err(format!("{argv:?}: {got:?} after {signal:?}").into());
+            }
+        }
     }
     Ok(())
 }

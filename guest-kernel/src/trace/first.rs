@@ -15,8 +15,7 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use vitrine_abi::{
     event::{MAX_RECORD, Record, RecordHeader, SyscallBody, kind, tag},
-    nr,
-    syscall as table,
+    nr, syscall as table,
 };
 use zerocopy::IntoBytes;
 
@@ -62,21 +61,15 @@ impl FirstExec {
     /// Whether the program may run; a result in its place is no program either.
     pub fn allows(&self) -> Result<(), Errno> {
         match self.0.as_ref().and_then(|judged| judged.outcome.instead) {
-            None => Ok(()),
+            // A signal that came meanwhile is dealt with before the program's first instruction.
+            None | Some(Err(Errno::ERESTARTNOINTR)) => Ok(()),
             Some(Err(error)) => Err(error),
             Some(Ok(_)) => Err(Errno::ENOEXEC),
         }
     }
 
     /// It runs, as `path` with `argv`; its registers are `frame`, and the start began at time-stamp `start`.
-    pub fn done(
-        self,
-        task: &Task,
-        frame: &TrapFrame,
-        path: &[u8],
-        argv: &[Arc<[u8]>],
-        start: u64,
-    ) {
+    pub fn done(self, task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>], start: u64) {
         if super::armed(NR) == 0 {
             return;
         }

@@ -43,7 +43,9 @@ pub(super) fn arguments(call: &Syscall, args: &[u64; 6], task: &Task) -> [u64; 6
             bytes: Vec::new(),
         };
         let copied = window.argument(call.kind(args, arg), args[arg], args);
-        if copied.is_some() && let Ok(addr) = task.trace.scratch.put(arg, &window.bytes) {
+        if copied.is_some()
+            && let Ok(addr) = task.trace.scratch.put(arg, &window.bytes)
+        {
             *place = addr;
         }
     }

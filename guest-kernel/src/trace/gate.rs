@@ -9,7 +9,9 @@
 //! task that made them.
 
 use super::{
-    LIMITS, capture, emit, filter, freeze, ring,
+    LIMITS, capture, emit, filter, freeze,
+    pause::{Paused, Place},
+    ring,
     rules::{self, Kept},
     scratch::Scratch,
     values::{Ended, Values, wanted_by_numbers},
@@ -44,6 +46,8 @@ const MAX_IGNORED: usize = 32;
 pub struct TaskTrace {
     call: Mutex<InFlight>,
     pub(super) scratch: Scratch,
+    /// Where rules were when a signal interrupted them.
+    pub(super) paused: Mutex<Option<Box<Paused>>>,
     /// Signals that were thrown away because the task ignores them: told when its call is done.
     ignored: Mutex<Vec<SigInfo>>,
     /// Whether there are any.
@@ -102,6 +106,12 @@ fn consult(frame: &mut TrapFrame) -> SysResult {
     let entry = active.call(nr);
     let given = frame.args();
     let mut values = Values::new(&task, table::get(nr), nr, given);
+    values.place = Place {
+        rip: frame.rip,
+        rsp: frame.rsp,
+        nr,
+        given,
+    };
 
     let wanted = entry.watch & WATCH_RECORD != 0 && active.filter.run(entry.entry, &mut values);
     let outcome = rules::before(&active, &entry, &mut values, wanted);
@@ -218,6 +228,10 @@ fn follow(
         ret: rules::to_raw(&result),
         ticks: end.wrapping_sub(start),
     });
+    if result == Err(Errno::ERESTARTNOINTR) {
+        // It isn't over: the program makes it again.
+        return result;
+    }
     let entry = kept.active.call(values.nr);
     let result = rules::after(&kept.active, &entry, values, &mut kept.outcome, result);
     if let Some(ended) = &mut values.ended {

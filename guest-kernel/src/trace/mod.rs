@@ -1,7 +1,7 @@
 //! The watching half of the system-call gate: armed calls, capture, records in the event ring.
 //!
 //! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
-//! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do, [`results`] to what calls wrote; [`scratch`]: where what they put
+//! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do, [`results`] to what calls wrote, [`pause`] when a signal interrupts them; [`scratch`]: where what they put
 //!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
 //! - [`freeze`]: copies of what arguments point to, where other threads could change it; [`first`]: the execve that nobody calls.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
@@ -18,6 +18,7 @@ mod first;
 mod freeze;
 mod gate;
 mod mailbox;
+mod pause;
 mod results;
 mod ring;
 mod rules;
@@ -25,8 +26,7 @@ mod scratch;
 mod values;
 
 pub use emit::{
-    Program, comm_changed, exec, exited, ignored, process_forked, signal, stopped,
-    unimplemented,
+    Program, comm_changed, exec, exited, ignored, process_forked, signal, stopped, unimplemented,
 };
 pub use first::FirstExec;
 pub use gate::{TaskTrace, captured_path, on_block, own_arguments, watched_dispatch};

@@ -3,7 +3,7 @@
 //! A string is copied when a program first asks for it, and from then on a copy stands in for the argument ([`super::scratch`]), so that no
 //! other thread can change it between the decision and its use. One that can't be read stays unreadable.
 
-use super::{LIMITS, capture, scratch};
+use super::{LIMITS, capture, pause::Place, scratch};
 use crate::{Errno, arch, fs::File, mm::user, sched, task::Task, time};
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
@@ -39,6 +39,8 @@ pub(super) struct Values<'a> {
     /// As the program gave them.
     pub given: [u64; 6],
     pub ended: Option<Ended>,
+    /// Where the program makes the call.
+    pub place: Place,
     known: Known,
     text: Vec<u8>,
 }
@@ -77,6 +79,7 @@ impl<'a> Values<'a> {
             args,
             given: args,
             ended: None,
+            place: Place::default(),
             known: Known::default(),
             text: Vec::new(),
         }
