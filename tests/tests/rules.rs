@@ -50,6 +50,7 @@ const TESTS: &[(&str, Test)] = &[
     ("absolute_paths", absolute_paths),
     ("the_first_execve_logged", first_execve_logged),
     ("the_first_execve_changed", first_execve_changed),
+    ("hostile_arguments", hostile_arguments),
     ("rules_from_a_file", rules_from_a_file),
     ("what_is_wrong_is_told", what_is_wrong_is_told),
     ("json", json),
@@ -569,6 +570,41 @@ fn first_execve_changed(_: &Folder) -> Result<(), Failed> {
     let counted = "execve when=2 then return -EPERM";
     let outcome = with_rule(counted, &["bash", "-c", "/usr/bin/true || echo refused"])?;
     expect(&outcome, 0, "refused\n")
+}
+
+/// Whoever looks at hostile arguments, the program gets what it gets natively.
+fn hostile_arguments(_: &Folder) -> Result<(), Failed> {
+    let program = program("hostile");
+    let native = run(Command::new(&program), b"", limit())?;
+    let text = String::from_utf8_lossy(&native.stdout);
+    let look = "path contains zz or fs.path.name contains zz or fs.path.target contains zz or evt.address contains zz or fd.name contains zz";
+    let all = format!("* if {look} then log");
+    let rules = [
+        "--rule",
+        &all,
+        "--rule",
+        "write if buf contains zz then log",
+        "--rule",
+        "clock_gettime then poke tp.tv_sec += 5",
+        "--rule",
+        "getdents64 then hide \"z*\"",
+        "--rule",
+        "newfstatat then poke statbuf.st_uid += 1",
+    ];
+    let trace = ["--trace", "-v", "-s", "4096", "-o", "/dev/null"];
+    let json = ["--trace", "--format", "json", "-o", "/dev/null"];
+    let filter = ["--filter", look, "-o", "/dev/null"];
+    for options in [
+        &trace[..],
+        &json,
+        &filter,
+        &rules,
+        &[&rules[..], &json].concat(),
+    ] {
+        expect(&with(options, &[&program])?, 0, &text)?;
+        expect(&with(options, &[&program, "race"])?, 0, "survived\n")?;
+    }
+    Ok(())
 }
 
 fn rules_from_a_file(folder: &Folder) -> Result<(), Failed> {
