@@ -59,10 +59,9 @@ pub fn note(out: &mut Vec<u8>, call: &SyscallEvent) {
     let (mut result, mut arguments, mut delayed) = (false, false, false);
     for hit in call.hits() {
         match hit.body.action {
-            action::SET..=action::SET_BYTES
-            | action::POKE
-            | action::POKE_NUMBER
-            | action::HIDE => arguments = true,
+            action::SET..=action::SET_BYTES | action::POKE | action::POKE_NUMBER | action::HIDE => {
+                arguments = true
+            }
             action::RETURN => result = true,
             action::DELAY => delayed = true,
             _ => {}

@@ -15,9 +15,9 @@ use crate::filter::{
 use std::collections::HashMap;
 use vitrine_abi::{
     filter::{
-        ALWAYS, AT_EXIT, ActionEntry, FILTER_NO_VDSO, MAX_ACTIONS, MAX_RULE_LISTS, MAX_RULES, MAX_STRING, NO_LAST,
-        NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, SCOPE_THREAD,
-        Span, WATCH_RULES, action, how,
+        ALWAYS, AT_EXIT, ActionEntry, FILTER_NO_VDSO, MAX_ACTIONS, MAX_RULE_LISTS, MAX_RULES,
+        MAX_STRING, NO_LAST, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, SCOPE_GLOBAL,
+        SCOPE_PROCESS, SCOPE_THREAD, Span, WATCH_RULES, action, how,
     },
     nr,
     syscall::{ArgKind, Dir, RetKind, Syscall},
@@ -316,10 +316,14 @@ impl Compiler {
                 _ => number(kind, &part.text),
             }
             .ok_or_else(|| {
-                Error::new(format!("`{text}` is no number for `{place}`"), part.at.clone())
+                Error::new(
+                    format!("`{text}` is no number for `{place}`"),
+                    part.at.clone(),
+                )
             })?;
             if !(-(1i128 << (bits - 1))..1i128 << bits).contains(&number) {
-                let message = format!("`{text}` is out of range for `{place}`, which has {bits} bits");
+                let message =
+                    format!("`{text}` is out of range for `{place}`, which has {bits} bits");
                 return Err(Error::new(message, part.at.clone()));
             }
             sum |= if part.complement {
@@ -443,13 +447,17 @@ fn no_number(arg: &str, name: &str, kind: ArgKind, step: &Action) -> Error {
     let names: Vec<&str> = structs::names(kind).collect();
     let message = match (names.as_slice(), name) {
         ([], "") => format!("`{arg}` points to no number"),
-        ([], _) => format!("`{arg}` has no member `{name}`: it points to no structure whose members are known"),
+        ([], _) => format!(
+            "`{arg}` has no member `{name}`: it points to no structure whose members are known"
+        ),
         (_, "") => format!("`{arg}` points to a structure: say which member"),
         _ => format!("`{arg}` has no member `{name}`"),
     };
     let error = Error::new(message, step.at.clone());
     if names.is_empty() {
-        return error.help(format!("bytes in quotes go anywhere: poke {arg} = \"\\x01\""));
+        return error.help(format!(
+            "bytes in quotes go anywhere: poke {arg} = \"\\x01\""
+        ));
     }
     let close = did_you_mean(name, names.iter().copied());
     error.help(close.unwrap_or_else(|| format!("there are {}", names.join(", "))))
@@ -565,6 +573,59 @@ fn conflicts(rules: &[Rule]) -> Result<()> {
                 .of(&rule.text));
         }
         returning.push((rule, rule.calls));
+    }
+    useless_sets(rules, &returning)
+}
+
+/// Arguments that are set in vain: the call never runs, or a later rule always sets them to something else.
+fn useless_sets(rules: &[Rule], returning: &[(&Rule, CallSet)]) -> Result<()> {
+    let mut always: HashMap<(usize, u8), &Rule> = HashMap::new();
+    for rule in rules.iter().filter(|rule| rule.enabled) {
+        for step in &rule.actions {
+            let ActionKind::Set { arg, how, .. } = &step.kind else {
+                continue;
+            };
+            if !rule.is_unconditional() {
+                continue;
+            }
+            let runs_never = |rule: &Rule| {
+                let mut actions = rule.actions.iter();
+                actions.any(|step| matches!(step.kind, ActionKind::Return(_)) && !step.after)
+            };
+            let returning = returning.iter().filter(|(other, _)| runs_never(other));
+            let found = returning.clone().find_map(|(other, calls)| {
+                let both = calls.and(&rule.calls);
+                Some((*other, both.rows().next()?)).filter(|(other, _)| !std::ptr::eq(*other, rule))
+            });
+            if let Some((other, call)) = found {
+                let message = format!(
+                    "`{arg}` is set in vain: {} never runs, by the rule `{}`",
+                    call.name, other.name
+                );
+                return Err(Error::new(message, step.at.clone())
+                    .help("disable one of them, or give one an `if`")
+                    .of(&rule.text));
+            }
+            for index in rule.calls.iter() {
+                let call = Subject::Call(index).call();
+                let Ok((number, _)) = find_argument(arg, call, &rule.calls, step) else {
+                    continue;
+                };
+                let other = always.insert((index, number), rule);
+                if *how == SetHow::Assign
+                    && let Some(other) = other.filter(|other| !std::ptr::eq(*other, rule))
+                {
+                    let name = call.map_or("the call", |call| call.name);
+                    let message = format!(
+                        "`{arg}` of {name} is set always already, by the rule `{}`",
+                        other.name
+                    );
+                    return Err(Error::new(message, step.at.clone())
+                        .help("disable one of them, or give one an `if`")
+                        .of(&rule.text));
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -366,8 +366,11 @@ fn more(word: &str, at: Range<usize>) -> Result<i64> {
     value
         .and_then(|value| i64::try_from(value).ok())
         .ok_or_else(|| {
-            Error::new(format!("`{word}` is no number that a result can be increased by"), at)
-                .help("as in `return += 1`, or `return += 30d` for a call that returns seconds")
+            Error::new(
+                format!("`{word}` is no number that a result can be increased by"),
+                at,
+            )
+            .help("as in `return += 1`, or `return += 30d` for a call that returns seconds")
         })
 }
 

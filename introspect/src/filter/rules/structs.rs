@@ -43,12 +43,8 @@ fn members(kind: StructKind) -> &'static [Member] {
         }
         StructKind::Long | StructKind::Pointer => const { &[member("", 0, 8)] },
         StructKind::Time => const { &[timed("", 0, SECOND)] },
-        StructKind::Timespec => {
-            const { &[timed("tv_sec", 0, SECOND), timed("tv_nsec", 8, 1)] }
-        }
-        StructKind::Timeval => {
-            const { &[timed("tv_sec", 0, SECOND), timed("tv_usec", 8, 1000)] }
-        }
+        StructKind::Timespec => const { &[timed("tv_sec", 0, SECOND), timed("tv_nsec", 8, 1)] },
+        StructKind::Timeval => const { &[timed("tv_sec", 0, SECOND), timed("tv_usec", 8, 1000)] },
         StructKind::Timezone => {
             const { &[member("tz_minuteswest", 0, 4), member("tz_dsttime", 4, 4)] }
         }
@@ -140,7 +136,10 @@ fn pointed(kind: ArgKind) -> Option<(StructKind, bool)> {
 /// The number that `name` is in an argument of this kind (no name: the argument points to nothing else).
 pub(super) fn find(kind: ArgKind, name: &str) -> Option<Member> {
     let (kind, _) = pointed(kind)?;
-    members(kind).iter().copied().find(|known| known.name == name)
+    members(kind)
+        .iter()
+        .copied()
+        .find(|known| known.name == name)
 }
 
 /// Whether it is there only after the call.
@@ -151,7 +150,9 @@ pub(super) fn is_result(kind: ArgKind) -> bool {
 /// The names of the numbers in an argument of this kind.
 pub(super) fn names(kind: ArgKind) -> impl Iterator<Item = &'static str> {
     let list = pointed(kind).map_or(&[][..], |(kind, _)| members(kind));
-    list.iter().map(|member| member.name).filter(|name| !name.is_empty())
+    list.iter()
+        .map(|member| member.name)
+        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -164,20 +165,61 @@ mod tests {
         let all = [
             (StructKind::Stat, "st_uid", offset_of!(libc::stat, st_uid)),
             (StructKind::Stat, "st_size", offset_of!(libc::stat, st_size)),
-            (StructKind::Stat, "st_mtime", offset_of!(libc::stat, st_mtime)),
-            (StructKind::Statx, "stx_uid", offset_of!(libc::statx, stx_uid)),
-            (StructKind::Statx, "stx_mtime", offset_of!(libc::statx, stx_mtime)),
-            (StructKind::Statx, "stx_btime", offset_of!(libc::statx, stx_btime)),
-            (StructKind::Statfs, "f_bavail", offset_of!(libc::statfs, f_bavail)),
-            (StructKind::Sysinfo, "totalram", offset_of!(libc::sysinfo, totalram)),
-            (StructKind::Sysinfo, "procs", offset_of!(libc::sysinfo, procs)),
-            (StructKind::Rusage, "ru_maxrss", offset_of!(libc::rusage, ru_maxrss)),
+            (
+                StructKind::Stat,
+                "st_mtime",
+                offset_of!(libc::stat, st_mtime),
+            ),
+            (
+                StructKind::Statx,
+                "stx_uid",
+                offset_of!(libc::statx, stx_uid),
+            ),
+            (
+                StructKind::Statx,
+                "stx_mtime",
+                offset_of!(libc::statx, stx_mtime),
+            ),
+            (
+                StructKind::Statx,
+                "stx_btime",
+                offset_of!(libc::statx, stx_btime),
+            ),
+            (
+                StructKind::Statfs,
+                "f_bavail",
+                offset_of!(libc::statfs, f_bavail),
+            ),
+            (
+                StructKind::Sysinfo,
+                "totalram",
+                offset_of!(libc::sysinfo, totalram),
+            ),
+            (
+                StructKind::Sysinfo,
+                "procs",
+                offset_of!(libc::sysinfo, procs),
+            ),
+            (
+                StructKind::Rusage,
+                "ru_maxrss",
+                offset_of!(libc::rusage, ru_maxrss),
+            ),
         ];
         for (kind, name, offset) in all {
             let member = members(kind).iter().find(|member| member.name == name);
-            assert_eq!(member.map(|member| usize::from(member.offset)), Some(offset), "{name}");
+            assert_eq!(
+                member.map(|member| usize::from(member.offset)),
+                Some(offset),
+                "{name}"
+            );
         }
-        for kind in [StructKind::Stat, StructKind::Statx, StructKind::Statfs, StructKind::Rusage] {
+        for kind in [
+            StructKind::Stat,
+            StructKind::Statx,
+            StructKind::Statfs,
+            StructKind::Rusage,
+        ] {
             for member in members(kind) {
                 assert!(usize::from(member.offset) + usize::from(member.width) <= kind.size());
             }
