@@ -413,11 +413,11 @@ pub struct ActionEntry {
     pub length_arg: u8,
     /// [`AT_EXIT`] or 0.
     pub flags: u8,
-    /// Of [`action::POKE_NUMBER`]: bytes from where the argument points.
+    /// Of [`action::POKE_NUMBER`] and [`action::SET_NUMBER`]: bytes from where the argument points.
     pub offset: u16,
-    /// Of [`action::POKE_NUMBER`]: bytes of the number, 1, 2, 4 or 8.
+    /// Of [`action::POKE_NUMBER`] and [`action::SET_NUMBER`]: bytes of the number, 1, 2, 4 or 8.
     pub width: u8,
-    /// Of [`action::POKE_NUMBER`] and [`action::RETURN`]: one of [`how`].
+    /// Of [`action::POKE_NUMBER`], [`action::SET_NUMBER`], [`action::SET`] and [`action::RETURN`]: one of [`how`].
     pub how: u8,
     /// A number; see [`action`].
     pub value: u64,
@@ -456,7 +456,7 @@ pub mod how {
 
 /// What an action does ([`ActionEntry::kind`]).
 pub mod action {
-    /// Before the call: argument `arg` = `value`.
+    /// Before the call: argument `arg` = `value`, or with [`super::how::ADD`] `value` more.
     pub const SET: u8 = 1;
     /// Before the call: argument `arg` |= `value`.
     pub const SET_OR: u8 = 2;
@@ -488,6 +488,9 @@ pub mod action {
     /// After a call that lists a directory: entries are taken away whose name, or if the pattern has a slash in it whose path, matches the pattern `bytes` (as in
     /// [`super::op::GLOB`]).
     pub const HIDE: u8 = 15;
+    /// Before the call: argument `arg` points to a copy, in scratch memory, of the structure that it points to, with a number changed as in [`POKE_NUMBER`]. Nothing if the call
+    /// reads no structure there that has the number.
+    pub const SET_NUMBER: u8 = 16;
 }
 
 impl Default for Filter {

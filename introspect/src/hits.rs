@@ -99,7 +99,7 @@ fn one(out: &mut Vec<u8>, call: &SyscallEvent, hit: &Hit<'_>) {
     out.remove(start);
     unsigned(out, "id", hit.body.rule);
     let kind = match hit.body.action {
-        action::SET..=action::SET_BYTES => "set",
+        action::SET..=action::SET_BYTES | action::SET_NUMBER => "set",
         action::RETURN => "return",
         action::DELAY => "delay",
         action::SIGNAL => "signal",
@@ -126,7 +126,7 @@ fn one(out: &mut Vec<u8>, call: &SyscallEvent, hit: &Hit<'_>) {
         bytes_field(out, "arg", argument.name.as_bytes());
     }
     match hit.body.action {
-        action::SET..=action::SET_AND | action::POKE_NUMBER => {
+        action::SET..=action::SET_AND | action::SET_NUMBER | action::POKE_NUMBER => {
             unsigned(out, "before", hit.body.before);
             unsigned(out, "after", hit.body.after);
         }

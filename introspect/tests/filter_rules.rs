@@ -45,6 +45,9 @@ fn accepted() {
         "newfstatat then poke statbuf.st_mode &= ~S_IWOTH",
         "nanosleep then poke req.tv_sec = 0",
         "time then return += -1h",
+        "nanosleep then set req.tv_sec -= 1h; set req.tv_nsec = 0",
+        "futex then set timeout.tv_sec += 5s; set val += 1",
+        "prlimit64 then set new_limit.rlim_cur = 1M",
         "getdents,getdents64 then hide \"*.secret\"; after log",
         "connect if evt.address startswith unix: then log",
         "%file if fs.path.name glob /etc/* or fs.path.target glob /etc/* then log",
@@ -137,6 +140,14 @@ fn refused() {
         (
             "openat if evt.address = x and fs.path.nme = x then log",
             "did you mean `fs.path.name`?",
+        ),
+        (
+            "clock_gettime then set tp.tv_sec = 1",
+            "the call writes to `tp.tv_sec`",
+        ),
+        (
+            "nanosleep if evt.failed then set req.tv_sec = 1",
+            "can't be set after the call",
         ),
         ("openat then delay 10", "has no unit"),
         ("openat then delay 25h", "from 0 to 24h"),

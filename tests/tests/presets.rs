@@ -140,7 +140,7 @@ fn disk_full(folder: &Folder) -> Result<(), Failed> {
     fs::write(folder.path("old"), "old\n")?;
     let script = format!(
         "cd {}; cp old new; dd if=/dev/zero of=zeros bs=1k count=2; mkdir d; cat old; echo piped | cat; echo x > /dev/null && echo null; \
-         df --output=avail . | tail -1 | tr -d ' '; stat -c %s zeros",
+         stat -f -c %a .; stat -c %s zeros",
         folder.root()
     );
     let outcome = under("disk-full", &script)?;
@@ -201,9 +201,34 @@ print(int(time.monotonic()))
         )?;
         expect_times(&outcome, now()? + offset)?;
     }
+    deadlines()?;
     // Without it the vDSO answers, and tells the truth.
     let outcome = with(&["--rule", "getpid then log"], &["date", "+%s"])?;
     expect_near(&outcome, 0, now()?)
+}
+
+/// Waiting until a moment that is near by the faked calendar takes that long.
+fn deadlines() -> Result<(), Failed> {
+    let python = r#"
+import ctypes, time
+libc = ctypes.CDLL(None)
+def until():
+    moment = time.time() + 0.3
+    return (ctypes.c_long * 2)(int(moment), int(moment % 1 * 1e9))
+def took(what):
+    start = time.monotonic()
+    what()
+    return 0.25 < time.monotonic() - start < 5
+print(took(lambda: libc.clock_nanosleep(0, 1, until(), None)))
+semaphore = ctypes.create_string_buffer(64)
+libc.sem_init(semaphore, 0, 0)
+print(took(lambda: libc.sem_timedwait(semaphore, until())))
+"#;
+    for preset in ["fake-time", "fake-time:offset=-30d"] {
+        let outcome = with(&["--preset", preset], &["python3", "-S", "-c", python])?;
+        expect(&outcome, 0, "True\nTrue\n")?;
+    }
+    Ok(())
 }
 
 fn expect_times(outcome: &Outcome, time: i64) -> Result<(), Failed> {
@@ -234,7 +259,7 @@ fn expect_near(outcome: &Outcome, line: usize, time: i64) -> Result<(), Failed> 
 fn fake_uid(folder: &Folder) -> Result<(), Failed> {
     fs::write(folder.path("f"), "")?;
     let script = format!(
-        "id -u; id -g; echo $UID; chown 4321 {}; python3 -c 'import os; print(os.getresuid(), os.getresgid()); os.setuid(5)'",
+        "id -u; id -g; echo $UID; python3 -c 'import os; print(os.getresuid(), os.getresgid()); os.setuid(5); os.chown(\"{}\", 4321, 1)'",
         folder.path("f")
     );
     let outcome = under("fake-uid:uid=1234,gid=77", &script)?;

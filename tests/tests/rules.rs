@@ -45,6 +45,7 @@ const TESTS: &[(&str, Test)] = &[
         racing_thread_and_log,
     ),
     ("address_replaced", address_replaced),
+    ("structure_replaced", structure_replaced),
     ("numbers_poked", numbers_poked),
     ("result_increased", result_increased),
     ("absolute_paths", absolute_paths),
@@ -496,6 +497,26 @@ fn address_replaced(folder: &Folder) -> Result<(), Failed> {
     let rule = format!("connect if evt.address = \"unix:{asked}\" then set addr = \"unix:{real}\"");
     let outcome = with_rule(&rule, &["python3", "-c", &script])?;
     expect(&outcome, 0, "True\n2\n")
+}
+
+/// The call gets another structure, and the program keeps its own.
+fn structure_replaced(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let script = "import ctypes, time\nlibc = ctypes.CDLL(None)\nspec = (ctypes.c_long * 2)(100, 5)\n\
+                  print(libc.syscall(230, 0, 0, spec, None), list(spec))\n";
+    let rule = "clock_nanosleep if clockid = CLOCK_REALTIME then set request.tv_sec -= 100";
+    let options = ["--rule", rule, "--trace", "--format", "json", "-o", &log];
+    expect(
+        &with(&options, &["python3", "-S", "-c", script])?,
+        0,
+        "0 [100, 5]\n",
+    )?;
+    let text = fs::read_to_string(&log)?;
+    contains(
+        text.as_bytes(),
+        "\"action\":\"set\",\"at\":\"entry\",\"arg\":\"request\",\"before\":100,\"after\":0",
+    )?;
+    contains(text.as_bytes(), "{tv_sec=0, tv_nsec=5}")
 }
 
 fn numbers_poked(folder: &Folder) -> Result<(), Failed> {

@@ -96,14 +96,23 @@ mod tests {
     #[test]
     fn addresses_are_written() {
         let text = |bytes: &[u8]| address(bytes);
-        assert_eq!(text(b"\x02\0\x01\xbb\x7f\0\0\x01"), Some(b"127.0.0.1:443".to_vec()));
+        assert_eq!(
+            text(b"\x02\0\x01\xbb\x7f\0\0\x01"),
+            Some(b"127.0.0.1:443".to_vec())
+        );
         let mut six = Vec::from(&b"\x0a\0\0\x50\0\0\0\0"[..]);
         six.extend_from_slice(&Ipv6Addr::LOCALHOST.octets());
         assert_eq!(text(&six), Some(b"[::1]:80".to_vec()));
         assert_eq!(text(b"\x01\0/run/s\0junk"), Some(b"unix:/run/s".to_vec()));
         assert_eq!(text(b"\x01\0\0name"), Some(b"unix:@name".to_vec()));
         assert_eq!(text(b"\x01\0"), Some(b"unix:".to_vec()));
-        for short in [&b""[..], b"\x02", b"\x02\0\0\x50\x7f", b"\x0a\0\0\x50", b"\x10\0\0\0"] {
+        for short in [
+            &b""[..],
+            b"\x02",
+            b"\x02\0\0\x50\x7f",
+            b"\x0a\0\0\x50",
+            b"\x10\0\0\0",
+        ] {
             assert_eq!(text(short), None);
         }
     }

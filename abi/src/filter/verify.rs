@@ -226,7 +226,10 @@ impl Filter {
             && self.string(rule.name)
             && self.actions_of(rule).iter().all(|action| {
                 // What changes arguments makes sense before the call only.
-                let before_only = matches!(action.kind, action::SET..=action::SET_BYTES);
+                let before_only = matches!(
+                    action.kind,
+                    action::SET..=action::SET_BYTES | action::SET_NUMBER
+                );
                 // What changes what the call did makes sense after it only.
                 let adds = action.kind == action::RETURN && action.how != how::SET;
                 let after_only = adds || action.kind == action::HIDE;
@@ -241,7 +244,7 @@ impl Filter {
             action::SET_BYTES => {
                 action.arg < 6 && (action.length_arg < 6 || action.length_arg == NO_LENGTH)
             }
-            action::POKE_NUMBER => {
+            action::POKE_NUMBER | action::SET_NUMBER => {
                 action.arg < 6 && matches!(action.width, 1 | 2 | 4 | 8) && action.how <= how::AND
             }
             action::SIGNAL => (1..=64).contains(&action.value),

@@ -19,16 +19,32 @@ const NEW_NAME_AT: usize = 19;
 pub(super) fn poke_number(action: &ActionEntry, values: &Values<'_>) -> Option<(u64, u64)> {
     let start = values.given.get(action.arg as usize).copied()?;
     let addr = start.checked_add(action.offset.into())?;
-    let width = usize::from(action.width);
     let mut bytes = [0; 8];
+    let bytes = bytes.get_mut(..usize::from(action.width))?;
     if start == 0 {
         return None;
     }
-    user::read_bytes(addr, bytes.get_mut(..width)?).ok()?;
+    user::read_bytes(addr, bytes).ok()?;
+    let number = ActionEntry {
+        offset: 0,
+        ..*action
+    };
+    let change = change_number(&number, bytes)?;
+    user::write_bytes(addr, bytes).ok()?;
+    Some(change)
+}
+
+/// Changes a number in `data`; what it was and what it is. `None`: there is none.
+pub(super) fn change_number(action: &ActionEntry, data: &mut [u8]) -> Option<(u64, u64)> {
+    let width = usize::from(action.width);
+    let start = usize::from(action.offset);
+    let place = data.get_mut(start..start + width)?;
+    let mut bytes = [0; 8];
+    bytes.get_mut(..width)?.copy_from_slice(place);
     let before = u64::from_le_bytes(bytes);
     let mask = u64::MAX >> (64 - 8 * width.clamp(1, 8));
     let after = how::apply(action.how, before, action.value) & mask;
-    user::write_bytes(addr, after.to_le_bytes().get(..width)?).ok()?;
+    place.copy_from_slice(after.to_le_bytes().get(..width)?);
     Some((before, after))
 }
 

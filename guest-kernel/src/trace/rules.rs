@@ -191,7 +191,7 @@ pub(super) fn before(
 fn is_repeatable(action: &ActionEntry) -> bool {
     matches!(
         action.kind,
-        action::SET..=action::RETURN | action::LOG | action::ANNOTATE
+        action::SET..=action::RETURN | action::SET_NUMBER | action::LOG | action::ANNOTATE
     ) || action.flags & AT_EXIT != 0
 }
 
@@ -278,7 +278,7 @@ fn act_before(
     match action.kind {
         action::SET | action::SET_OR | action::SET_AND => {
             hit.after = match action.kind {
-                action::SET => action.value,
+                action::SET => how::apply(action.how, before, action.value),
                 action::SET_OR => before | action.value,
                 _ => before & action.value,
             };
@@ -315,6 +315,10 @@ fn act_before(
             outcome.instead = Some(from_raw(action.value as i64));
         }
         action::POKE => hit.old = poke(active, action, values, detailed),
+        action::SET_NUMBER => match values.replace_number(action) {
+            Some((before, after)) => (hit.before, hit.after) = (before, after),
+            None => return,
+        },
         action::POKE_NUMBER => match results::poke_number(action, values) {
             Some((before, after)) => (hit.before, hit.after) = (before, after),
             None => return,
@@ -376,7 +380,7 @@ fn act_after(
             hit.arg = action.arg;
             hit.old = poke(active, action, values, true);
         }
-        action::SET..=action::SET_BYTES => return,
+        action::SET..=action::SET_BYTES | action::SET_NUMBER => return,
         _ => {
             act_anywhere(active, number, action, values, outcome);
         }

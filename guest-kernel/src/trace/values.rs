@@ -9,7 +9,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use vitrine_abi::{
     event::ARG_RESULT,
-    filter::{Source, absolute, address, field},
+    filter::{ActionEntry, Source, absolute, address, field},
     syscall::{self as table, ArgKind, Dir, Syscall},
 };
 
@@ -170,6 +170,27 @@ impl<'a> Values<'a> {
         if let Some(string) = self.known.strings.get_mut(arg) {
             *string = Some(Some(data.to_vec()));
         }
+    }
+
+    /// Argument `arg` points to a copy of its structure from now on in which a number is changed; what that was and is.
+    pub fn replace_number(&mut self, action: &ActionEntry) -> Option<(u64, u64)> {
+        let arg = usize::from(action.arg);
+        let size = match self.call?.kind(&self.args, arg) {
+            ArgKind::Struct(kind, Dir::In) => kind.size(),
+            ArgKind::Structs(kind, Dir::In, count) => {
+                let count = self.args.get(usize::from(count)).copied().unwrap_or(0);
+                kind.size().checked_mul(usize::try_from(count).ok()?)?
+            }
+            _ => return None,
+        };
+        if size > scratch::MAX_BYTES || self.args[arg] == 0 {
+            return None;
+        }
+        let mut data = alloc::vec![0; size];
+        user::read_bytes(self.args[arg], &mut data).ok()?;
+        let change = super::results::change_number(action, &mut data)?;
+        self.replace(arg, &data);
+        Some(change)
     }
 
     /// The arguments as a record shows them: numbers as they run, addresses as the program gave them.

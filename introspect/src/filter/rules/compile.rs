@@ -181,7 +181,10 @@ impl Compiler {
         let mut list = Vec::new();
         for step in &rule.actions {
             let mut entry = self.action(rule, step, call)?;
-            let before_only = matches!(entry.kind, action::SET..=action::SET_BYTES);
+            let before_only = matches!(
+                entry.kind,
+                action::SET..=action::SET_BYTES | action::SET_NUMBER
+            );
             if before_only && (late || step.after) {
                 return Err(Error::new("an argument can't be set after the call", step.at.clone())
                     .help("the rule asks for the result, so it applies after the call; `poke` writes where an argument points"));
@@ -208,6 +211,23 @@ impl Compiler {
             ..ActionEntry::default()
         };
         Ok(match &step.kind {
+            ActionKind::Set { arg, how, value } if member_of(arg).is_some() => {
+                let mut entry = self.poke_number(arg, *how, value, call, &rule.calls, step)?;
+                let kind = call.and_then(|call| call.args.get(usize::from(entry.arg)));
+                if !kind.is_some_and(|arg| structs::is_input(arg.kind)) {
+                    return Err(Error::new(
+                        format!(
+                            "the call writes to `{arg}`, so nothing else can stand in its place"
+                        ),
+                        step.at.clone(),
+                    )
+                    .help(format!(
+                        "`poke {arg}` changes it in the program's own memory"
+                    )));
+                }
+                entry.kind = action::SET_NUMBER;
+                entry
+            }
             ActionKind::Set { arg, how, value } => {
                 let (index, kind) = find_argument(arg, call, &rule.calls, step)?;
                 self.set_argument(index, kind, *how, value)?
@@ -279,14 +299,15 @@ impl Compiler {
     fn poke_number(
         &mut self,
         place: &str,
-        how: u8,
+        how: SetHow,
         value: &Value,
         call: Option<&'static Syscall>,
         calls: &CallSet,
         step: &Action,
     ) -> Result<ActionEntry> {
         let place = place.strip_prefix("evt.arg.").unwrap_or(place);
-        let (arg, name) = place.split_once('.').unwrap_or((place, ""));
+        let arg = place.split_once('.').map_or(place, |(arg, _)| arg);
+        let name = member_of(place).unwrap_or_default();
         let (index, kind) = find_argument(arg, call, calls, step)?;
         let plain = ActionEntry {
             arg: index,
@@ -295,7 +316,9 @@ impl Compiler {
         };
         let Some(member) = structs::find(kind, name) else {
             let text = match value.parts.as_slice() {
-                [part] if !part.complement && how == how::SET && name.is_empty() => &part.text,
+                [part] if !part.complement && how == SetHow::Assign && name.is_empty() => {
+                    &part.text
+                }
                 _ => return Err(no_number(arg, name, kind, step)),
             };
             let full = |Full| Error::new("the rules are too large for the guest", step.at.clone());
@@ -332,12 +355,15 @@ impl Compiler {
                 number as u64
             };
         }
+        if how == SetHow::Subtract {
+            sum = sum.wrapping_neg();
+        }
         Ok(ActionEntry {
             kind: action::POKE_NUMBER,
             value: sum,
             offset: member.offset,
             width: member.width,
-            how,
+            how: how.code(),
             ..plain
         })
     }
@@ -430,16 +456,27 @@ impl Compiler {
             };
         }
         let kind = match how {
-            SetHow::Assign => action::SET,
+            SetHow::Assign | SetHow::Add | SetHow::Subtract => action::SET,
             SetHow::Or => action::SET_OR,
             SetHow::And => action::SET_AND,
         };
+        if how == SetHow::Subtract {
+            sum = sum.wrapping_neg();
+        }
+        let adds = matches!(how, SetHow::Add | SetHow::Subtract);
         Ok(ActionEntry {
             kind,
             value: sum,
+            how: if adds { how::ADD } else { how::SET },
             ..entry
         })
     }
+}
+
+/// The member in `argument.member`.
+fn member_of(place: &str) -> Option<&str> {
+    let place = place.strip_prefix("evt.arg.").unwrap_or(place);
+    Some(place.split_once('.')?.1)
 }
 
 /// The error that an argument has no such number.

@@ -13,7 +13,7 @@ use crate::filter::{
 use std::ops::Range;
 use vitrine_abi::{
     Errno,
-    filter::{MAX_GLOB, MAX_STRING, how},
+    filter::{MAX_GLOB, MAX_STRING},
 };
 
 /// Longest delay: a day.
@@ -195,31 +195,14 @@ fn action(parser: &mut Parser<'_>) -> Result<ActionKind> {
     Ok(match word.as_str() {
         "set" => {
             let (arg, _) = name(parser, "an argument")?;
-            let how = if parser.eat("=") {
-                SetHow::Assign
-            } else if parser.eat("|=") {
-                SetHow::Or
-            } else if parser.eat("&=") {
-                SetHow::And
-            } else {
-                return Err(parser.expected("`=`, `|=` or `&=`"));
-            };
+            let how = operator(parser)?;
             let value = parser.value(&arg)?;
             ActionKind::Set { arg, how, value }
         }
         "poke" => {
             let (arg, _) = name(parser, "an argument")?;
-            let ops = [
-                ("=", how::SET),
-                ("+=", how::ADD),
-                ("|=", how::OR),
-                ("&=", how::AND),
-            ];
-            let how = ops
-                .iter()
-                .find_map(|(op, how)| parser.eat(op).then_some(*how))
-                .ok_or_else(|| parser.expected("`=`, `+=`, `|=` or `&=`"))?;
-            if how == how::SET && matches!(parser.peek(), Some(Token::Quoted(_))) {
+            let how = operator(parser)?;
+            if how == SetHow::Assign && matches!(parser.peek(), Some(Token::Quoted(_))) {
                 let bytes = string(parser, "the bytes")?;
                 ActionKind::Poke { arg, bytes }
             } else {
@@ -296,6 +279,20 @@ fn name(parser: &mut Parser<'_>, what: &str) -> Result<(String, Range<usize>)> {
         }
         _ => Err(parser.expected(what)),
     }
+}
+
+/// How something is set.
+fn operator(parser: &mut Parser<'_>) -> Result<SetHow> {
+    [
+        ("=", SetHow::Assign),
+        ("+=", SetHow::Add),
+        ("-=", SetHow::Subtract),
+        ("|=", SetHow::Or),
+        ("&=", SetHow::And),
+    ]
+    .into_iter()
+    .find_map(|(op, how)| parser.eat(op).then_some(how))
+    .ok_or_else(|| parser.expected("`=`, `+=`, `-=`, `|=` or `&=`"))
 }
 
 fn equals(parser: &mut Parser<'_>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Numbers that calls write into a program's structures: where they lie, so that `poke` can name them.
 
-use vitrine_abi::syscall::{ArgKind, StructKind};
+use vitrine_abi::syscall::{ArgKind, Dir, StructKind};
 
 /// A number in a structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,11 +135,28 @@ fn pointed(kind: ArgKind) -> Option<(StructKind, bool)> {
 
 /// The number that `name` is in an argument of this kind (no name: the argument points to nothing else).
 pub(super) fn find(kind: ArgKind, name: &str) -> Option<Member> {
+    if kind == ArgKind::Depends && !name.is_empty() {
+        // What it points to shows when the call is made.
+        return DEPENDENT
+            .iter()
+            .find_map(|kind| find(ArgKind::Struct(*kind, Dir::InOut), name));
+    }
     let (kind, _) = pointed(kind)?;
     members(kind)
         .iter()
         .copied()
         .find(|known| known.name == name)
+}
+
+/// Structures that arguments point to of which other arguments decide what they are.
+const DEPENDENT: &[StructKind] = &[StructKind::Timespec, StructKind::Rlimit];
+
+/// Whether the call reads it and doesn't write it, as far as that is known.
+pub(super) fn is_input(kind: ArgKind) -> bool {
+    matches!(
+        kind,
+        ArgKind::Struct(_, Dir::In) | ArgKind::Structs(_, Dir::In, _) | ArgKind::Depends
+    )
 }
 
 /// Whether it is there only after the call.
