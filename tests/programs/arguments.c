@@ -1,7 +1,7 @@
 // What a call leaves as it was: registers, and the memory that its arguments point to. `arguments PATH` shows a file that it opens,
 // `arguments` alone itself opens /dev/null; `arguments race ALLOWED FORBIDDEN` counts how often the forbidden file could be opened while another
 // thread keeps exchanging the path; `arguments race-connect ALLOWED FORBIDDEN` does the same with the addresses of two sockets, and
-// `arguments race-write` prints what came out of a pipe while another thread kept exchanging what is written.
+// `arguments race-write` prints what came out of a pipe while another thread kept exchanging what is written; `arguments sleep` sleeps for 100 seconds.
 #include "check.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 
 struct registers { uint64_t a[6]; };
 
@@ -177,9 +178,16 @@ static void race_write(void) {
     printf("%d:%s\n", ends[1], got);
 }
 
+static void sleeps(void) {
+    struct timespec time = {100, 5};
+    long result = clock_nanosleep(CLOCK_REALTIME, 0, &time, NULL);
+    printf("%ld: %ld s, %ld ns\n", result, (long)time.tv_sec, time.tv_nsec);
+}
+
 int main(int argc, char **argv) {
     if (argc == 4 && !strcmp(argv[1], "race-connect")) race_connect(argv[2], argv[3]);
     else if (argc == 2 && !strcmp(argv[1], "race-write")) race_write();
+    else if (argc == 2 && !strcmp(argv[1], "sleep")) sleeps();
     else if (argc == 4 && !strcmp(argv[1], "race")) race(argv[2], argv[3]);
     else keeps(argc > 1 ? argv[1] : "/dev/null");
     return 0;

@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
-use vitrine_tests::{Outcome, excerpt, run, sandboxed, scaled, shell_status};
+use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, scaled, shell_status};
 
 type Test = fn(&Folder) -> Result<(), Failed>;
 
@@ -195,13 +195,21 @@ print(int(time.monotonic()))
         ("fake-time", 30 * 86400),
         ("fake-time:offset=-400d", -400 * 86400),
     ] {
+        // Its Python has no ctypes.
+        if nested() {
+            let outcome = with(&["--preset", preset], &["date", "+%s"])?;
+            expect_near(&outcome, 0, now()? + offset)?;
+            continue;
+        }
         let outcome = with(
             &["--preset", preset],
             &["bash", "-c", "date +%s; exec python3 -c \"$0\"", python],
         )?;
         expect_times(&outcome, now()? + offset)?;
     }
-    deadlines()?;
+    if !nested() {
+        deadlines()?;
+    }
     // Without it the vDSO answers, and tells the truth.
     let outcome = with(&["--rule", "getpid then log"], &["date", "+%s"])?;
     expect_near(&outcome, 0, now()?)
@@ -291,7 +299,7 @@ fn readonly_home(folder: &Folder) -> Result<(), Failed> {
     let root = folder.root();
     let script = format!(
         "cd {root}; (echo x > f) ; echo x >> f; touch new; mkdir d; rm f; mv f g; ln -s f l; ln f h; chmod 0 f; truncate -s 0 f; test -w f || echo unwritable; \
-         cat f; echo elsewhere > /var/tmp/presets-$$ && cat /var/tmp/presets-$$; (HOME=/root; echo x > ~/presets) || echo no; ls {root}"
+         cat f; echo elsewhere > /tmp/presets-$$ && cat /tmp/presets-$$; (HOME=/root; echo x > ~/presets) || echo no; ls {root}"
     );
     let outcome = under(&format!("readonly-home:home={root}"), &script)?;
     expect(&outcome, 0, "unwritable\nkept\nelsewhere\nno\nf\n")?;

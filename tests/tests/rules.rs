@@ -502,14 +502,12 @@ fn address_replaced(folder: &Folder) -> Result<(), Failed> {
 /// The call gets another structure, and the program keeps its own.
 fn structure_replaced(folder: &Folder) -> Result<(), Failed> {
     let log = folder.path("log");
-    let script = "import ctypes, time\nlibc = ctypes.CDLL(None)\nspec = (ctypes.c_long * 2)(100, 5)\n\
-                  print(libc.syscall(230, 0, 0, spec, None), list(spec))\n";
     let rule = "clock_nanosleep if clockid = CLOCK_REALTIME then set request.tv_sec -= 100";
     let options = ["--rule", rule, "--trace", "--format", "json", "-o", &log];
     expect(
-        &with(&options, &["python3", "-S", "-c", script])?,
+        &with(&options, &[&program("arguments"), "sleep"])?,
         0,
-        "0 [100, 5]\n",
+        "0: 100 s, 5 ns\n",
     )?;
     let text = fs::read_to_string(&log)?;
     contains(
@@ -568,7 +566,7 @@ fn first_execve_logged(folder: &Folder) -> Result<(), Failed> {
     let log = folder.path("log");
     let rule = "execve if path endswith /true then log \"the first one\"; after log \"and ran\"";
     let options = ["--rule", rule, "--format", "json", "-o", &log];
-    expect(&with(&options, &["/usr/bin/true"])?, 0, "")?;
+    expect(&with(&options, &["/bin/true"])?, 0, "")?;
     let text = fs::read_to_string(&log)?;
     contains(text.as_bytes(), "\"text\":\"the first one\"")?;
     contains(text.as_bytes(), "\"text\":\"and ran\"")
@@ -576,8 +574,8 @@ fn first_execve_logged(folder: &Folder) -> Result<(), Failed> {
 
 fn first_execve_changed(_: &Folder) -> Result<(), Failed> {
     let rule = |action: &str| format!("execve if path endswith /false then {action}");
-    let run = |action: &str| with_rule(&rule(action), &["/usr/bin/false", "text"]);
-    expect(&run("set path = /usr/bin/echo")?, 0, "text\n")?;
+    let run = |action: &str| with_rule(&rule(action), &["/bin/false", "text"]);
+    expect(&run("set path = /bin/echo")?, 0, "text\n")?;
     expect(&run("return -EACCES")?, 126, "")?;
     expect(&run("return -ENOENT")?, 127, "")?;
     expect(&run("kill")?, 137, "")?;
@@ -589,7 +587,7 @@ fn first_execve_changed(_: &Folder) -> Result<(), Failed> {
     }
     // The rule holds for a script's own calls too, and the first one is counted.
     let counted = "execve when=2 then return -EPERM";
-    let outcome = with_rule(counted, &["bash", "-c", "/usr/bin/true || echo refused"])?;
+    let outcome = with_rule(counted, &["bash", "-c", "/bin/true || echo refused"])?;
     expect(&outcome, 0, "refused\n")
 }
 
