@@ -35,9 +35,11 @@ extern crate alloc;
 mod run;
 #[cfg(test)]
 mod tests;
+mod text;
 mod verify;
 
 pub use run::{Source, glob};
+pub use text::{absolute, address};
 pub use verify::Invalid;
 
 use crate::nr::TABLE_LEN;
@@ -141,6 +143,8 @@ pub struct Header {
 pub const FILTER_EVENTS: u32 = 1 << 0;
 /// [`Header::flags`]: records say what descriptors refer to.
 pub const FILTER_DESCRIPTORS: u32 = 1 << 1;
+/// [`Header::flags`]: the vDSO makes system calls instead of answering itself, so that rules on clock calls apply to all of them.
+pub const FILTER_NO_VDSO: u32 = 1 << 2;
 
 /// [`CallEntry::watch`]: the `entry` program decides whether the call is recorded; without one it is.
 pub const WATCH_RECORD: u8 = 1 << 0;
@@ -328,6 +332,10 @@ pub mod field {
     pub const EXE: u8 = 68;
     /// String: path of the working directory.
     pub const CWD: u8 = 69;
+    /// String: the path in argument `arg`, made absolute with the directory that it is relative to, without `.`, `..` and `//`; links are not followed.
+    pub const FULL_PATH: u8 = 70;
+    /// String: the socket address in argument `arg`: `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name`; absent for other families.
+    pub const ADDRESS: u8 = 71;
 }
 
 /// [`RuleEntry::phase`]: before the call.
@@ -405,8 +413,12 @@ pub struct ActionEntry {
     pub length_arg: u8,
     /// [`AT_EXIT`] or 0.
     pub flags: u8,
-    /// Explicit padding.
-    pub pad: u32,
+    /// Of [`action::POKE_NUMBER`] and [`action::SET_NUMBER`]: bytes from where the argument points.
+    pub offset: u16,
+    /// Of [`action::POKE_NUMBER`] and [`action::SET_NUMBER`]: bytes of the number, 1, 2, 4 or 8.
+    pub width: u8,
+    /// Of [`action::POKE_NUMBER`], [`action::SET_NUMBER`], [`action::SET`] and [`action::RETURN`]: one of [`how`].
+    pub how: u8,
     /// A number; see [`action`].
     pub value: u64,
     /// Bytes in the pool; see [`action`].
@@ -420,9 +432,31 @@ pub const NO_LENGTH: u8 = u8::MAX;
 /// [`ActionEntry::flags`]: of a rule that applied at entry, but done after the call.
 pub const AT_EXIT: u8 = 1 << 0;
 
+/// What becomes of a number that was there before ([`ActionEntry::how`]).
+pub mod how {
+    /// It is replaced.
+    pub const SET: u8 = 0;
+    /// The other is added to it, modulo its width.
+    pub const ADD: u8 = 1;
+    /// The bits of the other are set in it.
+    pub const OR: u8 = 2;
+    /// Only the bits of the other stay in it.
+    pub const AND: u8 = 3;
+
+    /// The number afterwards.
+    pub const fn apply(how: u8, before: u64, value: u64) -> u64 {
+        match how {
+            ADD => before.wrapping_add(value),
+            OR => before | value,
+            AND => before & value,
+            _ => value,
+        }
+    }
+}
+
 /// What an action does ([`ActionEntry::kind`]).
 pub mod action {
-    /// Before the call: argument `arg` = `value`.
+    /// Before the call: argument `arg` = `value`, or with [`super::how::ADD`] `value` more.
     pub const SET: u8 = 1;
     /// Before the call: argument `arg` |= `value`.
     pub const SET_OR: u8 = 2;
@@ -432,7 +466,8 @@ pub mod action {
     pub const SET_STRING: u8 = 4;
     /// Before the call: argument `arg` points to `bytes` in scratch memory, and `length_arg`, if there is one, is their number.
     pub const SET_BYTES: u8 = 5;
-    /// Before the call: it doesn't run, its result is `value` (signed, negated error numbers). After the call: it returns `value` instead.
+    /// Before the call: it doesn't run, its result is `value` (signed, negated error numbers). After the call: it returns `value` instead, or with
+    /// [`super::how::ADD`], if it succeeded, `value` more.
     pub const RETURN: u8 = 6;
     /// The thread sleeps for `value` nanoseconds, interruptible by a fatal signal only.
     pub const DELAY: u8 = 7;
@@ -448,6 +483,14 @@ pub mod action {
     pub const ANNOTATE: u8 = 12;
     /// `bytes` are written to the program's own memory, where argument `arg` points; before or after the call.
     pub const POKE: u8 = 13;
+    /// A number in the program's own memory is changed: of `width` bytes, `offset` from where argument `arg` points; after the call only if it succeeded.
+    pub const POKE_NUMBER: u8 = 14;
+    /// After a call that lists a directory: entries are taken away whose name, or if the pattern has a slash in it whose path, matches the pattern `bytes` (as in
+    /// [`super::op::GLOB`]).
+    pub const HIDE: u8 = 15;
+    /// Before the call: argument `arg` points to a copy, in scratch memory, of the structure that it points to, with a number changed as in [`POKE_NUMBER`]. Nothing if the call
+    /// reads no structure there that has the number.
+    pub const SET_NUMBER: u8 = 16;
 }
 
 impl Default for Filter {

@@ -16,7 +16,7 @@ pub extern "C" fn main() -> ! {
     if let Err(error) = time::init(boot.tsc_khz) {
         panic!("the host's clocks cannot be read: {error}");
     }
-    task::exec::vdso::publish(&time::clock::vdso_data());
+    task::exec::vdso::publish();
     random::seed(&boot.seed);
     trace::init(boot);
     task::init::start_workload(boot, mm::host::boot_bytes(boot.strings));

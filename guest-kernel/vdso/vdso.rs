@@ -32,6 +32,7 @@ global_asm!(
 
 const NR_GETTIMEOFDAY: u64 = 96;
 const NR_TIME: u64 = 201;
+const NR_GETCPU: u64 = 309;
 const NR_CLOCK_GETTIME: u64 = 228;
 const NR_CLOCK_GETRES: u64 = 229;
 
@@ -223,6 +224,9 @@ pub unsafe extern "C" fn __vdso_clock_getres(clock: i32, out: *mut Timespec) -> 
 /// `cpu` and `node` are null or valid for writes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __vdso_getcpu(cpu: *mut u32, node: *mut u32, _unused: u64) -> i64 {
+    if now(Offset::None).is_none() {
+        return system_call(NR_GETCPU, cpu as u64, node as u64);
+    }
     for out in [cpu, node] {
         if !out.is_null() {
             // SAFETY: the caller's promise.

@@ -59,7 +59,9 @@ pub fn note(out: &mut Vec<u8>, call: &SyscallEvent) {
     let (mut result, mut arguments, mut delayed) = (false, false, false);
     for hit in call.hits() {
         match hit.body.action {
-            action::SET..=action::SET_BYTES | action::POKE => arguments = true,
+            action::SET..=action::SET_BYTES | action::POKE | action::POKE_NUMBER | action::HIDE => {
+                arguments = true
+            }
             action::RETURN => result = true,
             action::DELAY => delayed = true,
             _ => {}
@@ -97,7 +99,7 @@ fn one(out: &mut Vec<u8>, call: &SyscallEvent, hit: &Hit<'_>) {
     out.remove(start);
     unsigned(out, "id", hit.body.rule);
     let kind = match hit.body.action {
-        action::SET..=action::SET_BYTES => "set",
+        action::SET..=action::SET_BYTES | action::SET_NUMBER => "set",
         action::RETURN => "return",
         action::DELAY => "delay",
         action::SIGNAL => "signal",
@@ -105,7 +107,8 @@ fn one(out: &mut Vec<u8>, call: &SyscallEvent, hit: &Hit<'_>) {
         action::STOP => "stop",
         action::LOG => "log",
         action::ANNOTATE => "annotate",
-        action::POKE => "poke",
+        action::POKE | action::POKE_NUMBER => "poke",
+        action::HIDE => "hide",
         _ => "unknown",
     };
     bytes_field(out, "action", kind.as_bytes());
@@ -123,13 +126,18 @@ fn one(out: &mut Vec<u8>, call: &SyscallEvent, hit: &Hit<'_>) {
         bytes_field(out, "arg", argument.name.as_bytes());
     }
     match hit.body.action {
-        action::SET..=action::SET_AND => {
+        action::SET..=action::SET_AND | action::SET_NUMBER | action::POKE_NUMBER => {
             unsigned(out, "before", hit.body.before);
             unsigned(out, "after", hit.body.after);
         }
         action::SET_STRING | action::SET_BYTES | action::POKE => {
             bytes_field(out, "before", hit.before);
             bytes_field(out, "after", hit.after);
+        }
+        action::HIDE => {
+            bytes_field(out, "pattern", hit.after);
+            unsigned(out, "before", hit.body.before);
+            unsigned(out, "after", hit.body.after);
         }
         action::RETURN => {
             if hit.body.flags & AT_EXIT != 0 {

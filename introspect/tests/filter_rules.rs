@@ -6,7 +6,7 @@ use vitrine_abi::{
 };
 use vitrine_introspect::filter::{
     Compiler, Definitions, Rule, parse,
-    rules::from_toml,
+    rules::{ActionKind, PRESETS, from_toml, from_toml_with},
     strace::{Options, call_set},
 };
 
@@ -40,6 +40,17 @@ fn accepted() {
         "openat when=2.. then log",
         "openat when=2..5+ then kill",
         "clock_gettime then after poke tp = \"\\0\\0\\0\\0\"",
+        "clock_gettime if clockid = CLOCK_REALTIME then poke tp.tv_sec += 30d",
+        "getresuid then poke ruid = 1000; poke evt.arg.euid = 1000",
+        "newfstatat then poke statbuf.st_mode &= ~S_IWOTH",
+        "nanosleep then poke req.tv_sec = 0",
+        "time then return += -1h",
+        "nanosleep then set req.tv_sec -= 1h; set req.tv_nsec = 0",
+        "futex then set timeout.tv_sec += 5s; set val += 1",
+        "prlimit64 then set new_limit.rlim_cur = 1M",
+        "getdents,getdents64 then hide \"*.secret\"; after log",
+        "connect if evt.address startswith unix: then log",
+        "%file if fs.path.name glob /etc/* or fs.path.target glob /etc/* then log",
         "socket then set arg0 |= 1",
         "dup2 then set newfd = 7",
     ] {
@@ -105,6 +116,39 @@ fn refused() {
             "out of range for the result of openat",
         ),
         ("openat then return 0; return 1", "returns twice"),
+        (
+            "openat then poke tp.tv_sec = 1",
+            "openat has no argument `tp`",
+        ),
+        (
+            "clock_gettime then poke tp.tv_secs = 1",
+            "did you mean `tv_sec`?",
+        ),
+        ("clock_gettime then poke tp += 1", "say which member"),
+        (
+            "clock_gettime then poke tp.tv_sec = soon",
+            "`soon` is no number for `tp.tv_sec`",
+        ),
+        (
+            "getresuid then poke ruid = 0x100000000",
+            "out of range for `ruid`, which has 32 bits",
+        ),
+        ("openat then poke pathname.x = 1", "points to no structure"),
+        ("openat then hide x", "openat lists no directory"),
+        ("getdents64 then hide", "a pattern of names or paths"),
+        ("time then return += x", "no number that a result"),
+        (
+            "openat if evt.address = x and fs.path.nme = x then log",
+            "did you mean `fs.path.name`?",
+        ),
+        (
+            "clock_gettime then set tp.tv_sec = 1",
+            "the call writes to `tp.tv_sec`",
+        ),
+        (
+            "nanosleep if evt.failed then set req.tv_sec = 1",
+            "can't be set after the call",
+        ),
         ("openat then delay 10", "has no unit"),
         ("openat then delay 25h", "from 0 to 24h"),
         ("openat then signal KIL", "there is no signal"),
@@ -140,6 +184,24 @@ fn conflicts() {
         rule("openat if path = /x then return 0"),
     ];
     assert!(compiled(&one_is_conditional).is_ok());
+    let in_vain = [
+        rule("openat then return -EACCES"),
+        rule("%file then set arg0 = 3"),
+    ];
+    let error = compiled(&in_vain).unwrap_err();
+    assert!(error.contains("openat never runs"), "{error}");
+    let twice = [
+        rule("openat then set flags = O_RDONLY"),
+        rule("open,openat then set flags = O_RDWR"),
+    ];
+    let error = compiled(&twice).unwrap_err();
+    assert!(error.contains("is set always already"), "{error}");
+    let composed = [
+        rule("openat then set flags = O_RDONLY"),
+        rule("openat then set flags |= O_CLOEXEC"),
+        rule("openat if path = /x then set flags = O_RDWR"),
+    ];
+    assert!(compiled(&composed).is_ok());
     let mut disabled = both;
     disabled[0].enabled = false;
     assert!(compiled(&disabled).is_ok());
@@ -232,6 +294,57 @@ fn toml() {
             .unwrap_err()
             .to_string();
         assert!(error.contains(said), "{text}:\n{error}");
+    }
+}
+
+#[test]
+fn toml_values() {
+    let text = r#"
+        [values]
+        who = "/etc"
+        whole = "/usr"
+        chance = 0.25
+        from = 3
+        [macros]
+        ours = "path startswith $who/ or path startswith $whole/"
+        [[rule]]
+        calls = "openat"
+        if = "ours"
+        when = "$from+"
+        probability = "$chance"
+        then = ["log \"$who\"", "return -ENOENT"]
+    "#;
+    let file = from_toml_with(
+        text,
+        &Definitions::default(),
+        &[("who", "/srv"), ("from", "5")],
+    )
+    .unwrap();
+    let rule = &file.rules[0];
+    assert_eq!((rule.when.first, rule.probability), (5, 0.25));
+    assert_eq!(rule.actions[0].kind, ActionKind::Log("/srv".into()));
+    assert!(compiled(&file.rules).is_ok());
+    let error = from_toml_with(text, &Definitions::default(), &[("why", "1")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("no value `why`; it has chance, from, who, whole"),
+        "{error}"
+    );
+}
+
+/// A file that is being written when it is read is refused, wherever it ends, or is a whole one.
+#[test]
+fn toml_half_written() {
+    for preset in PRESETS {
+        for end in 0..preset.text.len() {
+            let Some(part) = preset.text.get(..end) else {
+                continue;
+            };
+            if let Ok(file) = from_toml(part, &Definitions::default()) {
+                let _ = compiled(&file.rules);
+            }
+        }
     }
 }
 

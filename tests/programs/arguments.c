@@ -1,11 +1,15 @@
 // What a call leaves as it was: registers, and the memory that its arguments point to. `arguments PATH` shows a file that it opens,
 // `arguments` alone itself opens /dev/null; `arguments race ALLOWED FORBIDDEN` counts how often the forbidden file could be opened while another
-// thread keeps exchanging the path.
+// thread keeps exchanging the path; `arguments race-connect ALLOWED FORBIDDEN` does the same with the addresses of two sockets, and
+// `arguments race-write` prints what came out of a pipe while another thread kept exchanging what is written; `arguments sleep` sleeps for 100 seconds.
 #include "check.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
 
 struct registers { uint64_t a[6]; };
 
@@ -81,8 +85,110 @@ static void race(const char *allowed, const char *forbidden) {
     printf("forbidden: %d\n", wrong);
 }
 
+static struct sockaddr_un address;
+
+static void *exchange_address(void *unused) {
+    (void)unused;
+    for (unsigned i = 0; !over; i++) {
+        strcpy(address.sun_path, names[i & 1]);
+        if (i % 63 == 0) sched_yield();
+    }
+    return NULL;
+}
+
+static int listener(const char *path) {
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    strcpy(at.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (bind(fd, (void *)&at, sizeof at) || listen(fd, 128)) exit(4);
+    return fd;
+}
+
+static int accepted(int fd) {
+    int count = 0, client;
+    while ((client = accept(fd, NULL, NULL)) >= 0) {
+        close(client);
+        count++;
+    }
+    return count;
+}
+
+static void race_connect(const char *allowed, const char *forbidden) {
+    names[0] = allowed;
+    names[1] = forbidden;
+    int right_fd = listener(allowed), wrong_fd = listener(forbidden);
+    address.sun_family = AF_UNIX;
+    strcpy(address.sun_path, allowed);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, exchange_address, NULL)) exit(3);
+    int wrong = 0, right = 0;
+    for (int i = 0; i < 4000; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(fd, (void *)&address, sizeof address);
+        close(fd);
+        right += accepted(right_fd);
+        wrong += accepted(wrong_fd);
+        if (i % 32 == 0) sched_yield();
+    }
+    over = 1;
+    pthread_join(thread, NULL);
+    printf("allowed: %s\n", right ? "sometimes" : "never");
+    printf("forbidden: %d\n", wrong);
+}
+
+#define CHUNK 4096
+#define CHUNKS 300
+static char got[CHUNKS + 1];
+
+static void *drain(void *from) {
+    static char chunk[CHUNK];
+    for (int i = 0; i < CHUNKS; i++) {
+        size_t have = 0;
+        while (have < CHUNK) {
+            ssize_t n = read(*(int *)from, chunk + have, CHUNK - have);
+            if (n <= 0) exit(5);
+            have += n;
+        }
+        got[i] = chunk[0];
+        for (int j = i % 5; j; j--) sched_yield();
+    }
+    return NULL;
+}
+
+static void *exchange_bytes(void *unused) {
+    (void)unused;
+    for (unsigned i = 0; !over; i++) {
+        shared[0] = "AB"[i & 1];
+        if (i % 7 == 0) sched_yield();
+    }
+    return NULL;
+}
+
+static void race_write(void) {
+    int ends[2];
+    if (pipe(ends) || fcntl(ends[1], F_SETPIPE_SZ, CHUNK) < 0) exit(4);
+    shared[0] = 'A';
+    pthread_t reader, writer;
+    if (pthread_create(&reader, NULL, drain, ends) || pthread_create(&writer, NULL, exchange_bytes, NULL)) exit(3);
+    for (int i = 0; i < CHUNKS; i++)
+        if (write(ends[1], shared, CHUNK) != CHUNK) exit(6);
+    pthread_join(reader, NULL);
+    over = 1;
+    pthread_join(writer, NULL);
+    printf("%d:%s\n", ends[1], got);
+}
+
+static void sleeps(void) {
+    struct timespec time = {100, 5};
+    long result = clock_nanosleep(CLOCK_REALTIME, 0, &time, NULL);
+    printf("%ld: %ld s, %ld ns\n", result, (long)time.tv_sec, time.tv_nsec);
+}
+
 int main(int argc, char **argv) {
-    if (argc == 4 && !strcmp(argv[1], "race")) race(argv[2], argv[3]);
+    if (argc == 4 && !strcmp(argv[1], "race-connect")) race_connect(argv[2], argv[3]);
+    else if (argc == 2 && !strcmp(argv[1], "race-write")) race_write();
+    else if (argc == 2 && !strcmp(argv[1], "sleep")) sleeps();
+    else if (argc == 4 && !strcmp(argv[1], "race")) race(argv[2], argv[3]);
     else keeps(argc > 1 ? argv[1] : "/dev/null");
     return 0;
 }

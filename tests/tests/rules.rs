@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
-use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, shell_status, vitrine};
+use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, scaled, shell_status, vitrine};
 
 type Test = fn(&Folder) -> Result<(), Failed>;
 
@@ -24,13 +24,34 @@ const TESTS: &[(&str, Test)] = &[
     ("probability", probability),
     ("delay", delay),
     ("delay_is_not_cut_short", delay_is_not_cut_short),
+    (
+        "delay_goes_on_after_a_handler",
+        delay_goes_on_after_a_handler,
+    ),
     ("delay_can_be_killed", delay_can_be_killed),
+    ("delay_ends_with_the_sandbox", delay_ends_with_the_sandbox),
     ("signal", signal),
     ("kill", kill),
     ("stop_without_controller", stop_without_controller),
     ("rules_compose", rules_compose),
     ("a_child_has_its_own_registers", child_registers),
     ("a_racing_thread_changes_nothing", racing_thread),
+    (
+        "a_racing_thread_changes_no_address",
+        racing_thread_and_address,
+    ),
+    (
+        "a_racing_thread_changes_nothing_that_is_logged",
+        racing_thread_and_log,
+    ),
+    ("address_replaced", address_replaced),
+    ("structure_replaced", structure_replaced),
+    ("numbers_poked", numbers_poked),
+    ("result_increased", result_increased),
+    ("absolute_paths", absolute_paths),
+    ("the_first_execve_logged", first_execve_logged),
+    ("the_first_execve_changed", first_execve_changed),
+    ("hostile_arguments", hostile_arguments),
     ("rules_from_a_file", rules_from_a_file),
     ("what_is_wrong_is_told", what_is_wrong_is_told),
     ("json", json),
@@ -290,6 +311,54 @@ fn delay_is_not_cut_short(_: &Folder) -> Result<(), Failed> {
     Ok(())
 }
 
+/// The handler runs during the delay, and what was done before it is neither counted nor done again.
+fn delay_goes_on_after_a_handler(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let script =
+        "trap 'echo trapped' USR1; (sleep 0.1; kill -USR1 $$) & echo first; echo second; wait";
+    let rule = "write if fd == 1 when=1 then set buf = changed; signal SIGUSR1; delay 600ms; log; set buf = \"third\\n\"";
+    let options = ["--rule", rule, "--trace", "-o", &log];
+    let outcome = with(&options, &["bash", "-c", script])?;
+    if outcome.time < Duration::from_millis(600) {
+        return Err(format!("it took only {:?}", outcome.time).into());
+    }
+    expect(&outcome, 0, "third\ntrapped\nsecond\n")?;
+    let text = fs::read_to_string(&log)?;
+    let place = |piece: &str| text.find(piece).ok_or(format!("no {piece} in\n{text}"));
+    let handler = place("rt_sigreturn")?;
+    if handler < place("\"third")? {
+        return Ok(());
+    }
+    Err(format!("the handler ran after the call:\n{text}").into())
+}
+
+fn delay_ends_with_the_sandbox(_: &Folder) -> Result<(), Failed> {
+    use rustix::process::{Pid, Signal, kill_process};
+    // Of these two the shell handles SIGINT, and echo doesn't.
+    for argv in [&["echo", "never"][..], &["sh", "-c", "echo never"]] {
+        for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+            let mut command = sandboxed(&["--rule", "write if fd == 1 then delay 1h"], argv);
+            let mut child = command.stdin(std::process::Stdio::null()).spawn()?;
+            std::thread::sleep(scaled(Duration::from_millis(300)));
+            kill_process(Pid::from_child(&child), signal)?;
+            let start = std::time::Instant::now();
+            while child.try_wait()?.is_none() {
+                if start.elapsed() > scaled(Duration::from_secs(5)) {
+                    child.kill()?;
+                    child.wait()?;
+                    return Err(format!("{argv:?} goes on after {signal:?}").into());
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let got = child.wait()?.code();
+            if got != Some(status) {
+                return Err(format!("{argv:?}: {got:?} after {signal:?}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
 fn delay_can_be_killed(_: &Folder) -> Result<(), Failed> {
     let script = "echo never & sleep 0.3; kill -9 $!; wait $!; echo $?";
     let outcome = with_rule(
@@ -361,6 +430,198 @@ fn racing_thread(folder: &Folder) -> Result<(), Failed> {
     ] {
         let outcome = with(options, &[&program, "race", &allowed, &forbidden])?;
         expect(&outcome, 0, "allowed: sometimes\nforbidden: 0\n")?;
+    }
+    Ok(())
+}
+
+fn racing_thread_and_address(folder: &Folder) -> Result<(), Failed> {
+    let (allowed, forbidden) = (folder.path("right"), folder.path("wrong"));
+    let deny = format!("connect if evt.address = \"unix:{forbidden}\" then return -EACCES");
+    let wait =
+        format!("connect if evt.address = \"unix:{allowed}\" probability=0.05 then delay 1ms");
+    for more in [&[][..], &["--trace", "-o", "/dev/null"]] {
+        let options = [&["--rule", &deny, "--rule", &wait][..], more].concat();
+        let argv = [&program("arguments"), "race-connect", &allowed, &forbidden];
+        expect(
+            &with(&options, &argv)?,
+            0,
+            "allowed: sometimes\nforbidden: 0\n",
+        )?;
+    }
+    Ok(())
+}
+
+/// What a pipe's reader gets is what the log says was written, though the writer waits and its buffer changes meanwhile.
+fn racing_thread_and_log(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let options = ["--trace", "-s", "4", "--format", "json", "-o", &log];
+    let outcome = with(&options, &[&program("arguments"), "race-write"])?;
+    let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let (fd, got) = text
+        .trim()
+        .split_once(':')
+        .ok_or_else(|| format!("{outcome:?}"))?;
+    let fd: u64 = fd.parse()?;
+    let mut logged = String::new();
+    let mut entered = std::collections::HashSet::new();
+    for line in fs::read_to_string(&log)?.lines() {
+        let event: serde_json::Value = serde_json::from_str(line)?;
+        if event["name"] != "write" || event["raw"][0] != fd {
+            continue;
+        }
+        // A call that waited is told twice.
+        let is_end = event["type"] == "syscall_exit" || event["type"] == "syscall";
+        let is_start = event["type"] == "syscall_enter";
+        if is_end && entered.remove(&event["tid"].as_u64()) {
+            continue;
+        }
+        if is_start {
+            entered.insert(event["tid"].as_u64());
+        }
+        let bytes = event["args"][1]["value"].as_str().unwrap_or("?");
+        logged.push(bytes.chars().next().unwrap_or('?'));
+    }
+    if got == logged && got.contains('A') && got.contains('B') {
+        return Ok(());
+    }
+    Err(format!("read   {got}\nlogged {logged}").into())
+}
+
+fn address_replaced(folder: &Folder) -> Result<(), Failed> {
+    let (asked, real) = (folder.path("asked"), folder.path("real"));
+    let script = format!(
+        "import socket\ns = socket.socket(socket.AF_UNIX); s.bind({real:?}); s.listen()\n\
+         c = socket.socket(socket.AF_UNIX); c.connect({asked:?}); print(c.getpeername() == {real:?})\n\
+         try: c.connect('/other')\nexcept OSError as e: print(e.errno)\n"
+    );
+    let rule = format!("connect if evt.address = \"unix:{asked}\" then set addr = \"unix:{real}\"");
+    let outcome = with_rule(&rule, &["python3", "-c", &script])?;
+    expect(&outcome, 0, "True\n2\n")
+}
+
+/// The call gets another structure, and the program keeps its own.
+fn structure_replaced(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let rule = "clock_nanosleep if clockid = CLOCK_REALTIME then set request.tv_sec -= 100";
+    let options = ["--rule", rule, "--trace", "--format", "json", "-o", &log];
+    expect(
+        &with(&options, &[&program("arguments"), "sleep"])?,
+        0,
+        "0: 100 s, 5 ns\n",
+    )?;
+    let text = fs::read_to_string(&log)?;
+    contains(
+        text.as_bytes(),
+        "\"action\":\"set\",\"at\":\"entry\",\"arg\":\"request\",\"before\":100,\"after\":0",
+    )?;
+    contains(text.as_bytes(), "{tv_sec=0, tv_nsec=5}")
+}
+
+fn numbers_poked(folder: &Folder) -> Result<(), Failed> {
+    let file = folder.path("allowed");
+    let script = format!("stat -c '%s %u %f' {file}; stat -f -c '%a' {file}; uname");
+    let rules = [
+        "--rule",
+        "newfstatat then poke statbuf.st_size = 4K; poke statbuf.st_uid += 5; poke statbuf.st_mode &= ~0o777",
+        "--rule",
+        "statx then poke statxbuf.stx_size = 4K; poke statxbuf.stx_uid += 5; poke statxbuf.stx_mode &= ~0o777",
+        "--rule",
+        "statfs then poke buf.f_bavail = 17",
+    ];
+    let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&file)?) + 5;
+    let outcome = with(&rules, &["bash", "-c", &script])?;
+    expect(&outcome, 0, &format!("4096 {uid} 8000\n17\nLinux\n"))
+}
+
+fn result_increased(_: &Folder) -> Result<(), Failed> {
+    let rule = "lseek then return += 1000";
+    let script = "import os\nfd = os.open('/etc/passwd', os.O_RDONLY)\nprint(os.lseek(fd, 5, 0))\n\
+                  try: os.lseek(fd, -5, 0)\nexcept OSError as e: print(e.errno)\n";
+    expect(
+        &with_rule(rule, &["python3", "-S", "-c", script])?,
+        0,
+        "1005\n22\n",
+    )
+}
+
+fn absolute_paths(folder: &Folder) -> Result<(), Failed> {
+    let forbidden = folder.path("forbidden");
+    let rule = format!("%file if fs.path.name = \"{forbidden}\" then return -EPERM");
+    let root = folder.0.to_string_lossy();
+    let name = folder.0.file_name().unwrap_or_default().to_string_lossy();
+    let script = format!(
+        "cd {root}; cat forbidden; cat ./forbidden ../{name}//forbidden; cd /; cat {root}/x/../forbidden; cd {root}; \
+         python3 -c 'import os; fd = os.open(\".\", os.O_RDONLY); os.chdir(\"/\"); os.open(\"forbidden\", 0, dir_fd=fd)'; cat allowed"
+    );
+    let outcome = with_rule(&rule, &["bash", "-c", &script])?;
+    expect(&outcome, 0, "allowed\n")?;
+    let errors = String::from_utf8_lossy(&outcome.stderr);
+    match errors.matches("Operation not permitted").count() {
+        5 => Ok(()),
+        count => Err(format!("{count} refusals in\n{errors}").into()),
+    }
+}
+
+fn first_execve_logged(folder: &Folder) -> Result<(), Failed> {
+    let log = folder.path("log");
+    let rule = "execve if path endswith /true then log \"the first one\"; after log \"and ran\"";
+    let options = ["--rule", rule, "--format", "json", "-o", &log];
+    expect(&with(&options, &["/bin/true"])?, 0, "")?;
+    let text = fs::read_to_string(&log)?;
+    contains(text.as_bytes(), "\"text\":\"the first one\"")?;
+    contains(text.as_bytes(), "\"text\":\"and ran\"")
+}
+
+fn first_execve_changed(_: &Folder) -> Result<(), Failed> {
+    let rule = |action: &str| format!("execve if path endswith /false then {action}");
+    let run = |action: &str| with_rule(&rule(action), &["/bin/false", "text"]);
+    expect(&run("set path = /bin/echo")?, 0, "text\n")?;
+    expect(&run("return -EACCES")?, 126, "")?;
+    expect(&run("return -ENOENT")?, 127, "")?;
+    expect(&run("kill")?, 137, "")?;
+    expect(&run("signal SIGTERM")?, 143, "")?;
+    let slow = run("delay 300ms")?;
+    expect(&slow, 1, "")?;
+    if slow.time < Duration::from_millis(300) {
+        return Err(format!("it took only {:?}", slow.time).into());
+    }
+    // The rule holds for a script's own calls too, and the first one is counted.
+    let counted = "execve when=2 then return -EPERM";
+    let outcome = with_rule(counted, &["bash", "-c", "/bin/true || echo refused"])?;
+    expect(&outcome, 0, "refused\n")
+}
+
+/// Whoever looks at hostile arguments, the program gets what it gets natively.
+fn hostile_arguments(_: &Folder) -> Result<(), Failed> {
+    let program = program("hostile");
+    let native = run(Command::new(&program), b"", limit())?;
+    let text = String::from_utf8_lossy(&native.stdout);
+    let look = "path contains zz or fs.path.name contains zz or fs.path.target contains zz or evt.address contains zz or fd.name contains zz";
+    let all = format!("* if {look} then log");
+    let rules = [
+        "--rule",
+        &all,
+        "--rule",
+        "write if buf contains zz then log",
+        "--rule",
+        "clock_gettime then poke tp.tv_sec += 5",
+        "--rule",
+        "getdents64 then hide \"z*\"",
+        "--rule",
+        "newfstatat then poke statbuf.st_uid += 1",
+    ];
+    let trace = ["--trace", "-v", "-s", "4096", "-o", "/dev/null"];
+    let json = ["--trace", "--format", "json", "-o", "/dev/null"];
+    let filter = ["--filter", look, "-o", "/dev/null"];
+    for options in [
+        &trace[..],
+        &json,
+        &filter,
+        &rules,
+        &[&rules[..], &json].concat(),
+    ] {
+        expect(&with(options, &[&program])?, 0, &text)?;
+        expect(&with(options, &[&program, "race"])?, 0, "survived\n")?;
     }
     Ok(())
 }

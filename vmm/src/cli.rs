@@ -23,6 +23,7 @@ Examples:
   vitrine run --trace -o log.jsonl --format json -- make
   vitrine run -e trace=%file -e status=failed -- make
   vitrine run --rule 'write if fd == 1 when=3+ then return -ENOSPC' -- ./backup.sh
+  vitrine run --preset disk-full -- ./backup.sh
   vitrine run --mem 512M --max-processes 64 --hide ~/.ssh -- ./install.sh
 
 The program sees this machine's files read-only beneath a layer in memory: what it writes is gone when it ends.
@@ -32,6 +33,12 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   vitrine doctor
   vitrine doctor --json | jq .mode";
+
+const PRESET_EXAMPLES: &str = "\
+Examples:
+  vitrine presets
+  vitrine presets fake-time > my-time.toml
+  vitrine run --preset fake-time:offset=-1h -- date";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -69,6 +76,17 @@ pub enum Command {
         #[command(subcommand)]
         command: FilterCommand,
     },
+    /// List the rules that come with vitrine (for run --preset), or print some of them
+    #[command(after_help = PRESET_EXAMPLES)]
+    Presets(PresetOptions),
+}
+
+/// Options of `vitrine presets`.
+#[derive(Debug, Args)]
+pub struct PresetOptions {
+    /// Print this one's rules, as TOML to change and to give to --rules
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// What to do with filter expressions.
@@ -125,7 +143,10 @@ pub struct RunOptions {
     /// Change calls: 'openat if path == /etc/passwd then set path = /tmp/fake' (may be repeated)
     #[arg(long, value_name = "RULE")]
     pub rule: Vec<String>,
-    /// Take rules from a TOML file, before those of --rule (may be repeated)
+    /// Use rules that come with vitrine, as in fake-time:offset=-1h (vitrine presets lists them; may be repeated)
+    #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
+    pub preset: Vec<String>,
+    /// Take rules from a TOML file, before those of --rule and after presets; preset:NAME is one that comes with vitrine (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
     /// How the trace looks: strace's text, one JSON object an event, or a trace for ui.perfetto.dev

@@ -15,6 +15,7 @@ pub mod jail;
 #[allow(unsafe_code)]
 pub mod kvm;
 pub mod log;
+pub mod presets;
 mod program;
 mod ring;
 pub mod run;

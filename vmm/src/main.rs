@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use vitrine_vmm::cli::{Cli, Command, FilterCommand};
 use vitrine_vmm::run::RunError;
 use vitrine_vmm::strace::{self, Ending};
-use vitrine_vmm::{End, doctor, filter_explain, kvm, log, run, tty};
+use vitrine_vmm::{End, doctor, filter_explain, kvm, log, presets, run, tty};
 
 /// The sandbox itself failed.
 const OWN_FAILURE: u8 = 125;
@@ -68,6 +68,13 @@ fn main() -> ExitCode {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::from(UNHEALTHY)
+            }
+        }
+        Command::Presets(options) => {
+            if presets::presets(&options) {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(USAGE)
             }
         }
         Command::Filter {

@@ -11,9 +11,10 @@ use vitrine_introspect::filter::rules::{self, ActionKind, Rule};
 use vitrine_introspect::filter::strace::{self, NumberSet};
 use vitrine_introspect::filter::{self, Compiler, Definitions, Residual};
 
-use vitrine_abi::filter::Filter;
+use vitrine_abi::filter::{FILTER_NO_VDSO, Filter};
 
 use crate::cli::RunOptions;
+use crate::presets::{self, PresetError};
 
 /// Why the options can't be followed. All of them are the caller's mistakes.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,14 @@ pub enum WatchError {
         path: PathBuf,
         /// What is wrong with it.
         cause: rules::FileError,
+    },
+    /// Rules that come with Vitrine.
+    #[error("--preset {spec}: {cause}")]
+    Preset {
+        /// As given.
+        spec: String,
+        /// What is wrong with it.
+        cause: PresetError,
     },
     /// The file can't be read.
     #[error("--rules {}: {cause}", .path.display())]
@@ -64,6 +73,7 @@ impl Watch {
     /// What the options ask for.
     pub fn new(options: &RunOptions) -> Result<Watch, WatchError> {
         let (mut rules, definitions) = rules_of(options)?;
+        let own_rules = !rules.is_empty();
         let mut strace = strace::Options::default();
         for text in &options.strace {
             strace.apply(text)?;
@@ -106,6 +116,9 @@ impl Watch {
                 option: "--rule",
                 cause,
             })?;
+        if !own_rules {
+            compiler.filter.header.flags &= !FILTER_NO_VDSO;
+        }
         Ok(Watch {
             printed: traced || logs,
             filter: Some(compiler.filter),
@@ -163,14 +176,32 @@ pub fn everything_with(rules: &[Rule]) -> Result<Option<Filter>, WatchError> {
             option: "-e inject",
             cause,
         })?;
+    // strace doesn't see what the vDSO answers.
+    compiler.filter.header.flags &= !FILTER_NO_VDSO;
     Ok(Some(compiler.filter))
 }
 
-/// All rules, those of files first, and what the files define for the expressions.
+/// All rules, those of presets first, then those of files, and what the files define for the expressions.
 fn rules_of(options: &RunOptions) -> Result<(Vec<Rule>, Definitions), WatchError> {
     let mut definitions = Definitions::default();
     let mut all = Vec::new();
+    let mut presets: Vec<&str> = options.preset.iter().map(String::as_str).collect();
     for path in &options.rules {
+        if let Some(spec) = path.to_str().and_then(|path| path.strip_prefix("preset:")) {
+            presets.push(spec);
+        }
+    }
+    for spec in presets {
+        let file = presets::rules_of(spec, &definitions).map_err(|cause| WatchError::Preset {
+            spec: spec.to_owned(),
+            cause,
+        })?;
+        all.extend(file.rules);
+    }
+    for path in &options.rules {
+        if path.to_string_lossy().starts_with("preset:") {
+            continue;
+        }
         let text = read(path)?;
         let file = rules::from_toml(&text, &definitions).map_err(|cause| WatchError::File {
             path: path.clone(),

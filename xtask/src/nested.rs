@@ -89,7 +89,15 @@ echo l > /proc/sysrq-trigger
 pub fn run(args: &[String]) -> Result<()> {
     setup::run(&[])?;
     let vitrine = test::build()?;
-    let names = ["oracle", "fuzz", "rules", "behaviour", "trace", "strace"];
+    let names = [
+        "oracle",
+        "fuzz",
+        "rules",
+        "presets",
+        "behaviour",
+        "trace",
+        "strace",
+    ];
     let tests = names
         .iter()
         .map(|name| Ok((*name, test::build_test(name)?)))

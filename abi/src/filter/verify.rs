@@ -171,7 +171,7 @@ impl Filter {
             return false;
         }
         let arg_fits = match insn.field {
-            field::ARG | field::STRING => insn.arg < 6,
+            field::ARG | field::STRING | field::FULL_PATH | field::ADDRESS => insn.arg < 6,
             field::FD_PATH | field::FD_KIND => insn.arg <= 6,
             field::NR..=field::CPU | field::COMM..=field::CWD => insn.arg == 0,
             _ => false,
@@ -226,8 +226,15 @@ impl Filter {
             && self.string(rule.name)
             && self.actions_of(rule).iter().all(|action| {
                 // What changes arguments makes sense before the call only.
-                let before_only = matches!(action.kind, action::SET..=action::SET_BYTES);
-                !before_only || !(at_exit || action.flags & AT_EXIT != 0)
+                let before_only = matches!(
+                    action.kind,
+                    action::SET..=action::SET_BYTES | action::SET_NUMBER
+                );
+                // What changes what the call did makes sense after it only.
+                let adds = action.kind == action::RETURN && action.how != how::SET;
+                let after_only = adds || action.kind == action::HIDE;
+                let after = at_exit || action.flags & AT_EXIT != 0;
+                !(before_only && after || after_only && !after)
             })
     }
 
@@ -237,8 +244,13 @@ impl Filter {
             action::SET_BYTES => {
                 action.arg < 6 && (action.length_arg < 6 || action.length_arg == NO_LENGTH)
             }
+            action::POKE_NUMBER | action::SET_NUMBER => {
+                action.arg < 6 && matches!(action.width, 1 | 2 | 4 | 8) && action.how <= how::AND
+            }
             action::SIGNAL => (1..=64).contains(&action.value),
-            action::RETURN | action::DELAY | action::KILL..=action::ANNOTATE => true,
+            action::RETURN => action.how <= how::ADD,
+            action::HIDE => action.bytes.len <= MAX_GLOB,
+            action::DELAY | action::KILL..=action::ANNOTATE => true,
             _ => false,
         };
         kind_fits
@@ -256,7 +268,7 @@ impl ProgramEntry {
         }
         let bit = 1u8.checked_shl(u32::from(insn.arg)).unwrap_or(0);
         match insn.field {
-            field::STRING => self.strings |= bit,
+            field::STRING | field::FULL_PATH | field::ADDRESS => self.strings |= bit,
             field::FD_PATH | field::FD_KIND => {
                 self.descriptors |= bit;
                 self.result |= u8::from(insn.arg == 6);

@@ -6,7 +6,7 @@
 mod attr;
 mod copy;
 mod credentials;
-mod dir;
+pub mod dir;
 mod epoll;
 mod eventfd;
 mod fcntl;

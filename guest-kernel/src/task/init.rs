@@ -4,7 +4,7 @@ use super::{Credentials, Process, Task, exec, hooks, limits, table, uts};
 use crate::{
     Errno,
     arch::{self, Thread, TrapFrame},
-    hostcall, sched,
+    hostcall, sched, signal,
     sync::{Mutex, WaitQueue},
     time, trace,
 };
@@ -16,6 +16,9 @@ use vitrine_abi::boot::BootInfo;
 /// Exit status of a program that was not found, and of one that can't be run, as a shell gives them.
 const NOT_FOUND: u32 = 127;
 const NOT_EXECUTABLE: u32 = 126;
+
+/// Raw status of a process that SIGKILL ended.
+const KILLED: u32 = 9;
 
 /// What the first task is to run.
 struct Workload {
@@ -154,13 +157,20 @@ fn run_workload() {
     let start = arch::tsc();
     let given = argv.clone();
     let mut frame = TrapFrame::default();
-    let run = exec::find(AT_FDCWD, &program, 0)
-        .and_then(|file| exec::execute(file, argv, envp, &mut frame));
+    let task = sched::current();
+    let (watched, program) = trace::FirstExec::begin(&task, program);
+    if signal::is_killed(&task) {
+        // By a rule, before it ran.
+        hostcall::exit(KILLED);
+    }
+    let run = watched.allows().and_then(|()| {
+        let file = exec::find(AT_FDCWD, &program, 0)?;
+        exec::execute(file, argv, envp, &mut frame)
+    });
     match run {
         Ok(_) => {
-            let task = sched::current();
             task.thread.set_frame(&frame);
-            trace::first_exec(&task, &frame, &program, &given, start);
+            watched.done(&task, &frame, &program, &given, start);
         }
         Err(error) => give_up(&program, error),
     }

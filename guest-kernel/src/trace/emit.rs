@@ -1,10 +1,8 @@
 //! Records that are not about calls: clocks, fork, exec, exit, signals, names. Each costs one load while nothing is traced.
 
-use super::{capture, events_on, filter, gate, ring, values::Ended};
+use super::{capture, events_on, filter, gate, ring};
 use crate::{
     arch,
-    arch::TrapFrame,
-    mm::user,
     signal::SigInfo,
     task::{ExecArguments, Process, Task, usage},
 };
@@ -14,7 +12,6 @@ use vitrine_abi::event::{
     ClockBody, ExecBody, ExitBody, ForkBody, ITEM_CUT, MAX_RECORD, Record, RecordHeader,
     SignalBody, StopBody, UnimplementedBody, field, kind, tag,
 };
-use vitrine_abi::nr;
 use zerocopy::IntoBytes;
 
 static TSC_KHZ: AtomicU64 = AtomicU64::new(0);
@@ -129,44 +126,8 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
     }
 }
 
-/// The kernel itself has started the first program, as `path` with `argv`; its registers are `frame`, and it began at time-stamp `start`. The
-/// log has an execve for it as it has for any other.
-pub fn first_exec(task: &Task, frame: &TrapFrame, path: &[u8], argv: &[Arc<[u8]>], start: u64) {
-    const AT_EXECFN: u64 = 31;
-    /// Words on a new program's stack that are looked at.
-    const MAX_WORDS: u64 = 1 << 20;
-    if super::armed(nr::EXECVE as u64) == 0 {
-        return;
-    }
-    let word = |index: u64| user::read::<u64>(frame.rsp.wrapping_add(index * 8));
-    let Ok(argc) = word(0) else { return };
-    let environment = argc.saturating_add(2).min(MAX_WORDS);
-    let end = (environment..MAX_WORDS).find(|index| matches!(word(*index), Ok(0) | Err(_)));
-    // The auxiliary vector is pairs up to one of type 0.
-    let mut at = end.unwrap_or(MAX_WORDS) + 1;
-    let name = loop {
-        match word(at) {
-            Ok(AT_EXECFN) => break word(at + 1).unwrap_or(0),
-            Ok(1..) if at < MAX_WORDS => at += 2,
-            _ => break 0,
-        }
-    };
-    let at_argv = frame.rsp.wrapping_add(8);
-    let at_envp = frame.rsp.wrapping_add(environment * 8);
-    let args = [name, at_argv, at_envp, 0, 0, 0];
-    let ticks = arch::tsc().wrapping_sub(start);
-    if !filter::wants_done(task, nr::EXECVE as u64, args, Ended { ret: 0, ticks }) {
-        return;
-    }
-    gate::first_exec(task, nr::EXECVE as u64, args, start, |record| {
-        record.item(tag::STRING, 0, 0, 0, path);
-        strings(record, 1, argv, MAX_RECORD / 2);
-        capture::environment(record, 2, at_envp);
-    });
-}
-
 /// A whole array of strings, as long as the record stays below `limit` bytes.
-fn strings(record: &mut Record, field: u8, list: &[Arc<[u8]>], limit: usize) {
+pub(super) fn strings(record: &mut Record, field: u8, list: &[Arc<[u8]>], limit: usize) {
     let item = record.begin_item(tag::STRINGS, field, 0);
     record.extend(&(list.len() as u32).to_le_bytes());
     let mut flags = 0;

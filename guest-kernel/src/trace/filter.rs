@@ -8,13 +8,18 @@ use super::{
     values::{Ended, Needs, Values},
     watch,
 };
-use crate::{random, sync::Mutex, task::Task};
+use crate::{
+    random,
+    sync::Mutex,
+    task::{Task, exec::vdso},
+};
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicU64, Ordering};
 use vitrine_abi::{
     filter::{
-        ALWAYS, CALLS, CallEntry, FILTER_DESCRIPTORS, FILTER_EVENTS, Filter, Invalid, NO_PROGRAM,
-        PHASE_EXIT, RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, WATCH_RECORD, WATCH_RULES,
+        ALWAYS, CALLS, CallEntry, FILTER_DESCRIPTORS, FILTER_EVENTS, FILTER_NO_VDSO, Filter,
+        Invalid, NO_PROGRAM, PHASE_EXIT, RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, WATCH_RECORD,
+        WATCH_RULES,
     },
     syscall,
 };
@@ -104,6 +109,7 @@ fn install_filter(filter: Filter) -> Result<(), Invalid> {
         byte.store(value, Ordering::Relaxed);
     }
     EVENTS.store(header.flags & FILTER_EVENTS != 0, Ordering::Relaxed);
+    vdso::set_enabled(header.flags & FILTER_NO_VDSO == 0);
     LIMITS
         .descriptors
         .store(header.flags & FILTER_DESCRIPTORS != 0, Ordering::Relaxed);

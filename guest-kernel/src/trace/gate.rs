@@ -9,7 +9,9 @@
 //! task that made them.
 
 use super::{
-    LIMITS, capture, emit, filter, ring,
+    LIMITS, capture, emit, filter, freeze,
+    pause::{Paused, Place},
+    ring,
     rules::{self, Kept},
     scratch::Scratch,
     values::{Ended, Values, wanted_by_numbers},
@@ -44,6 +46,8 @@ const MAX_IGNORED: usize = 32;
 pub struct TaskTrace {
     call: Mutex<InFlight>,
     pub(super) scratch: Scratch,
+    /// Where rules were when a signal interrupted them.
+    pub(super) paused: Mutex<Option<Box<Paused>>>,
     /// Signals that were thrown away because the task ignores them: told when its call is done.
     ignored: Mutex<Vec<SigInfo>>,
     /// Whether there are any.
@@ -102,6 +106,12 @@ fn consult(frame: &mut TrapFrame) -> SysResult {
     let entry = active.call(nr);
     let given = frame.args();
     let mut values = Values::new(&task, table::get(nr), nr, given);
+    values.place = Place {
+        rip: frame.rip,
+        rsp: frame.rsp,
+        nr,
+        given,
+    };
 
     let wanted = entry.watch & WATCH_RECORD != 0 && active.filter.run(entry.entry, &mut values);
     let outcome = rules::before(&active, &entry, &mut values, wanted);
@@ -218,6 +228,10 @@ fn follow(
         ret: rules::to_raw(&result),
         ticks: end.wrapping_sub(start),
     });
+    if result == Err(Errno::ERESTARTNOINTR) {
+        // It isn't over: the program makes it again.
+        return result;
+    }
     let entry = kept.active.call(values.nr);
     let result = rules::after(&kept.active, &entry, values, &mut kept.outcome, result);
     if let Some(ended) = &mut values.ended {
@@ -231,12 +245,19 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
     let task = sched::current();
     tell_ignored(&task);
     let start = plan.as_ref().map_or_else(arch::tsc, |plan| plan.start);
-    let args = frame.args();
+    let mut args = frame.args();
     let nr = frame.orig_rax;
     let call = table::get(nr);
+    let own = args;
+    if let Some(call) = call
+        && freeze::is_shared(&task)
+    {
+        args = freeze::arguments(call, &args, &task);
+        frame.set_args(args);
+    }
     let body = SyscallBody {
         nr,
-        args: plan.as_ref().map_or(args, |plan| plan.shown),
+        args: plan.as_ref().map_or(own, |plan| plan.shown),
         ret: 0,
         duration: 0,
     };
@@ -255,12 +276,13 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
             capture::sigreturn(&mut record, frame.rsp);
         }
     }
-    let mut given = None;
+    let mut given = (args != own).then_some(own);
     let mut held = false;
     let mut kept = None;
     if let Some(plan) = plan {
         plan.kept.outcome.hits.write(&mut record, &plan.kept.active);
-        (given, held, kept) = (plan.given, plan.held, Some(plan.kept));
+        given = plan.given.or(given);
+        (held, kept) = (plan.held, Some(plan.kept));
         never_returns &= kept
             .as_ref()
             .is_none_or(|kept| kept.outcome.instead.is_none());
@@ -473,31 +495,6 @@ pub(super) fn succeed(from: &Task, to: &Task) {
     record.start(body.as_bytes());
     let header = emit::header(kind::SYSCALL_EXIT, to);
     record.set_header(&RecordHeader { tsc: end, ..header });
-    ring::put(&mut record);
-}
-
-/// The record of the execve that nobody called: the kernel itself runs the first program. `args` are addresses in its new memory.
-pub(super) fn first_exec(
-    task: &Task,
-    nr: u64,
-    args: [u64; 6],
-    start: u64,
-    items: impl FnOnce(&mut Record),
-) {
-    let body = SyscallBody {
-        nr,
-        args,
-        ret: 0,
-        duration: arch::tsc().wrapping_sub(start),
-    };
-    let mut record = Record::new();
-    record.start(body.as_bytes());
-    items(&mut record);
-    let header = emit::header(kind::SYSCALL, task);
-    record.set_header(&RecordHeader {
-        tsc: start,
-        ..header
-    });
     ring::put(&mut record);
 }
 

@@ -1,8 +1,9 @@
 //! The watching half of the system-call gate: armed calls, capture, records in the event ring.
 //!
 //! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
-//! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do; [`scratch`]: where what they put
+//! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do, [`results`] to what calls wrote, [`pause`] when a signal interrupts them; [`scratch`]: where what they put
 //!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
+//! - [`freeze`]: copies of what arguments point to, where other threads could change it; [`first`]: the execve that nobody calls.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
 //! - [`ring`]: the writer's side of the event ring.
@@ -13,17 +14,21 @@
 mod capture;
 mod emit;
 mod filter;
+mod first;
+mod freeze;
 mod gate;
 mod mailbox;
+mod pause;
+mod results;
 mod ring;
 mod rules;
 mod scratch;
 mod values;
 
 pub use emit::{
-    Program, comm_changed, exec, exited, first_exec, ignored, process_forked, signal, stopped,
-    unimplemented,
+    Program, comm_changed, exec, exited, ignored, process_forked, signal, stopped, unimplemented,
 };
+pub use first::FirstExec;
 pub use gate::{TaskTrace, captured_path, on_block, own_arguments, watched_dispatch};
 pub use mailbox::take_request;
 pub use scratch::scratch;

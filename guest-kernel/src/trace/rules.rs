@@ -2,6 +2,8 @@
 
 use super::{
     filter::Active,
+    pause::Paused,
+    results,
     values::{Known, Values},
 };
 use crate::{
@@ -11,12 +13,12 @@ use crate::{
     sync::{Interruptible, wait_until},
     time,
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
 use vitrine_abi::{
     event::{ARG_RESULT, ITEM_OUT, Record, RuleBody, tag},
     filter::{
-        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, action,
+        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, action, how,
     },
     syscall::ArgKind,
 };
@@ -60,6 +62,21 @@ struct Hit {
     old: Vec<u8>,
 }
 
+impl Hit {
+    /// Of an action that changes nothing.
+    fn of(rule: u32, action: &ActionEntry) -> Hit {
+        Hit {
+            arg: ARG_RESULT,
+            flags: 0,
+            rule,
+            action: *action,
+            before: 0,
+            after: action.value,
+            old: Vec::new(),
+        }
+    }
+}
+
 impl Hits {
     /// Adds them to a record.
     pub fn write(&self, record: &mut Record, active: &Active) {
@@ -73,9 +90,11 @@ impl Hits {
             let bytes = active.filter.bytes(action.bytes);
             let (old, new) = match action.kind {
                 action::ANNOTATE => (bytes, active.filter.bytes(action.more)),
-                action::SET_STRING | action::SET_BYTES | action::POKE | action::LOG => {
-                    (hit.old.as_slice(), bytes)
-                }
+                action::SET_STRING
+                | action::SET_BYTES
+                | action::POKE
+                | action::HIDE
+                | action::LOG => (hit.old.as_slice(), bytes),
                 _ => Default::default(),
             };
             let body = RuleBody {
@@ -107,28 +126,79 @@ impl Hits {
 
 /// Applies the rules that come before the call. `detailed`: the call is recorded, so what strings were before matters.
 pub(super) fn before(
-    active: &Active,
+    active: &Arc<Active>,
     call: &CallEntry,
     values: &mut Values<'_>,
     detailed: bool,
 ) -> Outcome {
     let mut outcome = Outcome::default();
-    for &number in active.rules_of(call) {
+    let resumed = Paused::take(values.task, &values.place, active);
+    let mut applied = Vec::new();
+    for (position, &number) in active.rules_of(call).iter().enumerate() {
         let Some(rule) = active.filter.rules.get(number as usize) else {
             continue;
         };
-        if rule.phase != PHASE_ENTRY || !applies(active, number, rule, values) {
+        if rule.phase != PHASE_ENTRY {
             continue;
         }
-        for action in active.filter.actions_of(rule) {
-            if action.flags & AT_EXIT == 0 {
+        let had_applied = resumed
+            .as_ref()
+            .and_then(|resumed| resumed.had_applied(position, number));
+        if !had_applied.unwrap_or_else(|| applies(active, number, rule, values)) {
+            continue;
+        }
+        applied.push(number);
+        for (index, action) in active.filter.actions_of(rule).iter().enumerate() {
+            let at = (position, index);
+            let mut deadline = None;
+            if let Some(resumed) = &resumed {
+                if resumed.has_done(at) && !is_repeatable(action) {
+                    continue;
+                }
+                deadline = (at == resumed.at).then_some(resumed.deadline);
+            }
+            if action.flags & AT_EXIT != 0 {
+                if outcome.later.last() != Some(&number) {
+                    outcome.later.push(number);
+                }
+            } else if action.kind == action::DELAY {
+                let deadline =
+                    deadline.unwrap_or_else(|| time::monotonic_ns().saturating_add(action.value));
+                outcome.hits.list.push(Hit::of(number, action));
+                if sleep(deadline, Interruptible::Yes) {
+                    continue;
+                }
+                if !signal::is_killed(values.task) && outcome.instead.is_none() {
+                    *values.task.trace.paused.lock() = Some(Box::new(Paused {
+                        place: values.place,
+                        active: active.clone(),
+                        applied,
+                        at,
+                        deadline,
+                    }));
+                }
+                outcome.instead.get_or_insert(Err(Errno::ERESTARTNOINTR));
+                return outcome;
+            } else {
                 act_before(active, number, action, values, &mut outcome, detailed);
-            } else if outcome.later.last() != Some(&number) {
-                outcome.later.push(number);
             }
         }
     }
     outcome
+}
+
+/// Whether an action is done again when the program makes an interrupted call again: what says what becomes of the call, and what the log has to tell.
+fn is_repeatable(action: &ActionEntry) -> bool {
+    matches!(
+        action.kind,
+        action::SET..=action::RETURN | action::SET_NUMBER | action::LOG | action::ANNOTATE
+    ) || action.flags & AT_EXIT != 0
+}
+
+/// Sleeps up to a time of CLOCK_MONOTONIC; false: a signal came first.
+fn sleep(deadline: u64, how: Interruptible) -> bool {
+    let wait = wait_until(&[], Some(deadline), how, || None::<()>);
+    !matches!(wait, Err(crate::sync::WaitError::Signal))
 }
 
 /// Applies what follows the call: later actions of rules that applied before it, then the rules that look at its result.
@@ -208,7 +278,7 @@ fn act_before(
     match action.kind {
         action::SET | action::SET_OR | action::SET_AND => {
             hit.after = match action.kind {
-                action::SET => action.value,
+                action::SET => how::apply(action.how, before, action.value),
                 action::SET_OR => before | action.value,
                 _ => before & action.value,
             };
@@ -245,6 +315,14 @@ fn act_before(
             outcome.instead = Some(from_raw(action.value as i64));
         }
         action::POKE => hit.old = poke(active, action, values, detailed),
+        action::SET_NUMBER => match values.replace_number(action) {
+            Some((before, after)) => (hit.before, hit.after) = (before, after),
+            None => return,
+        },
+        action::POKE_NUMBER => match results::poke_number(action, values) {
+            Some((before, after)) => (hit.before, hit.after) = (before, after),
+            None => return,
+        },
         _ => {
             hit.arg = ARG_RESULT;
             let interrupted = act_anywhere(active, number, action, values, outcome);
@@ -274,12 +352,35 @@ fn act_after(
         old: Vec::new(),
     };
     match action.kind {
+        action::RETURN if action.how == how::ADD => {
+            let Ok(value) = result else { return };
+            hit.after = (*value as u64).wrapping_add(action.value);
+            *result = from_raw(hit.after as i64);
+        }
         action::RETURN => *result = from_raw(action.value as i64),
+        // What a call that failed would have written isn't there.
+        action::POKE_NUMBER | action::HIDE if result.is_err() => return,
+        action::POKE_NUMBER => {
+            hit.arg = action.arg;
+            match results::poke_number(action, values) {
+                Some((before, after)) => (hit.before, hit.after) = (before, after),
+                None => return,
+            }
+        }
+        action::HIDE => {
+            let pattern = active.filter.bytes(action.bytes);
+            let hidden = results::hide(pattern, values, result);
+            if hit.before == to_raw(&hidden) as u64 {
+                return;
+            }
+            hit.after = to_raw(&hidden) as u64;
+            *result = hidden;
+        }
         action::POKE => {
             hit.arg = action.arg;
             hit.old = poke(active, action, values, true);
         }
-        action::SET..=action::SET_BYTES => return,
+        action::SET..=action::SET_BYTES | action::SET_NUMBER => return,
         _ => {
             act_anywhere(active, number, action, values, outcome);
         }
@@ -298,8 +399,7 @@ fn act_anywhere(
     match action.kind {
         action::DELAY => {
             let deadline = time::monotonic_ns().saturating_add(action.value);
-            let wait = wait_until(&[], Some(deadline), Interruptible::Killable, || None::<()>);
-            return matches!(wait, Err(crate::sync::WaitError::Signal));
+            return !sleep(deadline, Interruptible::Killable);
         }
         action::SIGNAL => {
             let info = SigInfo {

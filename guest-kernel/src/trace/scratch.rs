@@ -20,6 +20,14 @@ const PAGES: usize = 2;
 /// Most bytes in the place of an argument.
 pub(super) const MAX_BYTES: usize = PAGES * PAGE;
 
+/// Behind the last window.
+pub(super) const END: u64 = (1 + 6 * PAGES as u64) * PAGE_SIZE;
+
+/// Where what stands in for argument `arg` is found.
+pub(super) const fn window(arg: usize) -> u64 {
+    (arg as u64 * PAGES as u64 + 1) * PAGE_SIZE
+}
+
 /// A task's stand-ins.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -63,7 +71,7 @@ impl Scratch {
             active |= 1 << (first + index + 1);
         }
         self.active.fetch_or(active, Ordering::Relaxed);
-        Ok((first as u64 + 1) * PAGE_SIZE)
+        Ok(window(arg))
     }
 
     /// Nothing stands in any longer.

@@ -3,14 +3,14 @@
 //! A string is copied when a program first asks for it, and from then on a copy stands in for the argument ([`super::scratch`]), so that no
 //! other thread can change it between the decision and its use. One that can't be read stays unreadable.
 
-use super::{LIMITS, capture, scratch};
+use super::{LIMITS, capture, pause::Place, scratch};
 use crate::{Errno, arch, fs::File, mm::user, sched, task::Task, time};
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use vitrine_abi::{
     event::ARG_RESULT,
-    filter::{Source, field},
-    syscall::{self as table, ArgKind, Syscall},
+    filter::{ActionEntry, Source, absolute, address, field},
+    syscall::{self as table, ArgKind, Dir, Syscall},
 };
 
 /// PATH_MAX.
@@ -39,14 +39,21 @@ pub(super) struct Values<'a> {
     /// As the program gave them.
     pub given: [u64; 6],
     pub ended: Option<Ended>,
+    /// Where the program makes the call.
+    pub place: Place,
     known: Known,
     text: Vec<u8>,
 }
+
+/// Most bytes of a socket address (`struct sockaddr_storage`).
+const SOCKADDR_MAX: u64 = 128;
 
 /// What was learnt of a call's arguments; the inner `None`: absent.
 #[derive(Default)]
 pub(super) struct Known {
     strings: [Option<Option<Vec<u8>>>; 6],
+    /// Paths, absolute.
+    full_paths: [Option<Option<Vec<u8>>>; 6],
     /// Kind, and path or text, of what descriptors refer to.
     descriptors: [Option<Option<(&'static str, Vec<u8>)>>; 6],
 }
@@ -72,6 +79,7 @@ impl<'a> Values<'a> {
             args,
             given: args,
             ended: None,
+            place: Place::default(),
             known: Known::default(),
             text: Vec::new(),
         }
@@ -94,7 +102,7 @@ impl<'a> Values<'a> {
     pub fn learn(&mut self, needs: Needs) {
         for arg in 0..6 {
             if needs.strings & 1 << arg != 0 {
-                self.argument(arg);
+                self.full_path(arg);
             }
             if needs.descriptors & 1 << arg != 0 {
                 self.descriptor(arg);
@@ -111,12 +119,45 @@ impl<'a> Values<'a> {
         self.known.strings.get(arg)?.as_ref()?.as_deref()
     }
 
+    /// The path that argument `arg` is, made absolute; for what is no path only the argument is captured.
+    fn full_path(&mut self, arg: usize) -> Option<&[u8]> {
+        if self.known.full_paths.get(arg)?.is_none() {
+            let path = self.argument(arg).map(<[u8]>::to_vec);
+            let is_path = self
+                .call
+                .is_some_and(|call| call.kind(&self.args, arg) == ArgKind::Path);
+            let full = path.filter(|_| is_path).and_then(|path| {
+                let base = self.base_of(arg, &path)?;
+                Some(absolute(&base, &path))
+            });
+            self.known.full_paths[arg] = Some(full);
+        }
+        self.known.full_paths.get(arg)?.as_ref()?.as_deref()
+    }
+
+    /// The directory that the path in argument `arg` is relative to.
+    fn base_of(&mut self, arg: usize, path: &[u8]) -> Option<Vec<u8>> {
+        if path.first() == Some(&b'/') {
+            return Some(Vec::new());
+        }
+        let before = arg.checked_sub(1);
+        let directory = before.filter(|&before| {
+            self.call
+                .is_some_and(|call| call.kind(&self.args, before) == ArgKind::AtFd)
+        });
+        match directory {
+            Some(before) => self.descriptor(before).map(|(_, path)| path.clone()),
+            None => Some(self.describe(AT_FDCWD)?.1),
+        }
+    }
+
     /// Argument `arg` is this number from now on.
     pub fn set(&mut self, arg: usize, value: u64) {
         if let Some(place) = self.args.get_mut(arg) {
             *place = value;
             self.known.strings[arg] = None;
             self.known.descriptors[arg] = None;
+            self.known.full_paths = Default::default();
         }
     }
 
@@ -129,6 +170,27 @@ impl<'a> Values<'a> {
         if let Some(string) = self.known.strings.get_mut(arg) {
             *string = Some(Some(data.to_vec()));
         }
+    }
+
+    /// Argument `arg` points to a copy of its structure from now on in which a number is changed; what that was and is.
+    pub fn replace_number(&mut self, action: &ActionEntry) -> Option<(u64, u64)> {
+        let arg = usize::from(action.arg);
+        let size = match self.call?.kind(&self.args, arg) {
+            ArgKind::Struct(kind, Dir::In) => kind.size(),
+            ArgKind::Structs(kind, Dir::In, count) => {
+                let count = self.args.get(usize::from(count)).copied().unwrap_or(0);
+                kind.size().checked_mul(usize::try_from(count).ok()?)?
+            }
+            _ => return None,
+        };
+        if size > scratch::MAX_BYTES || self.args[arg] == 0 {
+            return None;
+        }
+        let mut data = alloc::vec![0; size];
+        user::read_bytes(self.args[arg], &mut data).ok()?;
+        let change = super::results::change_number(action, &mut data)?;
+        self.replace(arg, &data);
+        Some(change)
     }
 
     /// The arguments as a record shows them: numbers as they run, addresses as the program gave them.
@@ -191,6 +253,21 @@ impl<'a> Values<'a> {
                 data.truncate(limit);
                 Some(data)
             }
+            ArgKind::SockAddr(length, Dir::In) => {
+                let len = self.args.get(length as usize).copied().unwrap_or(0);
+                let len = u64::from(len as u32);
+                if len > SOCKADDR_MAX {
+                    // The call refuses it, whatever it is.
+                    return None;
+                }
+                let mut data = alloc::vec![0; len as usize];
+                if user::read_bytes(addr, &mut data).is_err() {
+                    self.args[arg] = UNREADABLE;
+                    return None;
+                }
+                self.args[arg] = self.stand_in(arg, &data);
+                Some(data)
+            }
             _ => None,
         }
     }
@@ -201,7 +278,7 @@ impl<'a> Values<'a> {
     }
 
     /// Kind, and path or text, of what the descriptor in argument `arg` refers to.
-    fn descriptor(&mut self, arg: usize) -> Option<&(&'static str, Vec<u8>)> {
+    pub(super) fn descriptor(&mut self, arg: usize) -> Option<&(&'static str, Vec<u8>)> {
         if self.known.descriptors.get(arg)?.is_none() {
             let found = self.describe(*self.args.get(arg)? as i32);
             *self.known.descriptors.get_mut(arg)? = Some(found);
@@ -260,6 +337,8 @@ impl Source for Values<'_> {
                 self.text.extend_from_slice(&place.as_ref()?.path);
             }
             field::CWD => self.working_directory(),
+            field::FULL_PATH => return self.full_path(arg as usize),
+            field::ADDRESS => self.text = address(self.argument(arg as usize)?)?,
             _ => return None,
         }
         Some(&self.text)

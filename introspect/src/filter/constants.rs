@@ -60,6 +60,7 @@ fn with_unit(text: &str) -> Option<(i128, Unit)> {
         "s" => (1_000_000_000, Unit::Time),
         "m" | "min" => (60_000_000_000, Unit::Time),
         "h" => (3_600_000_000_000, Unit::Time),
+        "d" => (86_400_000_000_000, Unit::Time),
         _ => return None,
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

@@ -11,7 +11,7 @@ use crate::{
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use vitrine_abi::{
     event::{ARG_RESULT, tag},
-    filter::{INSN_32, INSN_NOCASE, INSN_SIGNED, field, glob, op},
+    filter::{INSN_32, INSN_NOCASE, INSN_SIGNED, absolute, address, field, glob, op},
     nr::TABLE_LEN,
 };
 
@@ -39,6 +39,8 @@ struct Process {
     ppid: i32,
     name: Arc<[u8]>,
     cmdline: Arc<[u8]>,
+    /// Its working directory when it began; empty if that isn't known.
+    cwd: Arc<[u8]>,
 }
 
 impl Processes {
@@ -56,6 +58,7 @@ impl Processes {
                     ppid: event.ppid,
                     name: event.comm.clone(),
                     cmdline: args.join(&b' ').into(),
+                    cwd: exec.cwd.as_slice().into(),
                 };
                 self.insert(event.pid, process);
             }
@@ -67,6 +70,7 @@ impl Processes {
                     cmdline: parent
                         .map(|parent| parent.cmdline.clone())
                         .unwrap_or_default(),
+                    cwd: parent.map(|parent| parent.cwd.clone()).unwrap_or_default(),
                 };
                 self.insert(*child_pid, process);
             }
@@ -238,6 +242,18 @@ fn string<'a>(leaf: &Leaf, event: &'a Event, processes: &'a Processes) -> Option
     match leaf.field {
         field::STRING => captured(false),
         host::OUT_STRING => captured(true),
+        field::FULL_PATH => {
+            let path = captured(false)?;
+            let own = processes.by_pid.get(&event.pid);
+            // The directory that it is relative to is the argument before it, if that is one.
+            let base = arg
+                .checked_sub(1)
+                .and_then(|arg| fd(call, arg))
+                .map(|(path, _)| path)
+                .or_else(|| own.map(|process| &*process.cwd));
+            Some(Cow::Owned(absolute(base.unwrap_or_default(), &path)))
+        }
+        field::ADDRESS => address(&captured(false)?).map(Cow::Owned),
         field::FD_PATH => fd(call, arg).map(|(path, _)| Cow::Borrowed(path)),
         field::FD_KIND => fd(call, arg).map(|(_, kind)| Cow::Borrowed(kind)),
         host::FD_DIRECTORY | host::FD_FILENAME => {

@@ -223,6 +223,8 @@ fn test(out: &mut String, filter: &Filter, insn: &Insn) {
         field::COMM => "comm".to_owned(),
         field::EXE => "exe".to_owned(),
         field::CWD => "cwd".to_owned(),
+        field::FULL_PATH => format!("full_path(arg{arg})"),
+        field::ADDRESS => format!("address(arg{arg})"),
         other => format!("field{other}"),
     };
     out.push_str(&name);

@@ -16,6 +16,9 @@ pub enum Field {
     RawArg(u8),
     Path,
     AnyPath,
+    /// The call's first or second path, absolute.
+    FullPath(u8),
+    Address,
     FdNum,
     FdName,
     FdType,
@@ -127,6 +130,25 @@ pub const FIELDS: &[(&str, Field, Type, &str)] = &[
         Field::AnyPath,
         Type::Text,
         "any path of the call, in an argument or behind a descriptor",
+    ),
+    (
+        "fs.path.name",
+        Field::FullPath(0),
+        Type::Text,
+        "the call's first path, made absolute with its directory, without . and ..; links are not followed",
+    ),
+    ("fs.path.source", Field::FullPath(0), Type::Text, "the same"),
+    (
+        "fs.path.target",
+        Field::FullPath(1),
+        Type::Text,
+        "the call's second path, made absolute",
+    ),
+    (
+        "evt.address",
+        Field::Address,
+        Type::Text,
+        "the socket address that the call is given: 127.0.0.1:80, [::1]:80, unix:/path, unix:@name",
     ),
     ("evt.num", Field::Seq, Type::Number, "number of the event"),
     (
@@ -260,7 +282,7 @@ pub fn by_name(name: &str) -> Result<(Field, Type), (String, Option<String>)> {
     }
     if name.contains('.') || !is_name(name) {
         let names = FIELDS.iter().map(|(name, ..)| *name);
-        let families = ["evt.", "proc.", "thread.", "user.", "group.", "fd."];
+        let families = ["evt.", "proc.", "thread.", "user.", "group.", "fd.", "fs."];
         let family = families.iter().find(|prefix| name.starts_with(**prefix));
         let help = did_you_mean(name, names.clone()).or_else(|| {
             let prefix = family.copied().unwrap_or("");

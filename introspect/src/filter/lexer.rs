@@ -19,8 +19,8 @@ pub enum Token {
 
 /// Operators and brackets; longer ones first.
 const OPERATORS: &[&str] = &[
-    "==", "!=", "<=", ">=", "|=", "&=", "&&", "||", "=", "<", ">", "(", ")", ",", "|", "&", "!",
-    ";", "~",
+    "==", "!=", "<=", ">=", "|=", "&=", "+=", "-=", "&&", "||", "=", "<", ">", "(", ")", ",", "|",
+    "&", "!", ";", "~",
 ];
 
 /// A token and its place.
@@ -78,7 +78,7 @@ fn word(text: &str, at: usize) -> (Token, usize) {
             '!' if in_set => continue,
             _ => {}
         }
-        if ends_word(char) {
+        if ends_word(char) || ["+=", "-="].iter().any(|op| rest[index..].starts_with(op)) {
             len = index;
             break;
         }

@@ -10,7 +10,7 @@ use vitrine_abi::{
     event::ARG_RESULT,
     filter::{INSN_32, INSN_NOCASE, INSN_SIGNED, field, glob, op},
     nr::TABLE_LEN,
-    syscall::{self, ArgKind, RetKind, Syscall},
+    syscall::{self, ArgKind, Dir, RetKind, Syscall},
 };
 
 /// Fields that only the host knows, numbered after those of the abi. Integers: below [`host::FIRST_STRING`].
@@ -401,6 +401,17 @@ fn call_places(test: &Test, call: &'static Syscall, returns: bool) -> Vec<Place>
         },
         Field::Path => first_path()
             .map(|(index, _)| place(field::STRING, index, 0))
+            .into_iter()
+            .collect(),
+        Field::FullPath(number) => kinds()
+            .filter(|(_, kind)| *kind == ArgKind::Path)
+            .nth(usize::from(*number))
+            .map(|(index, _)| place(field::FULL_PATH, index, 0))
+            .into_iter()
+            .collect(),
+        Field::Address => kinds()
+            .find(|(_, kind)| matches!(kind, ArgKind::SockAddr(_, Dir::In)))
+            .map(|(index, _)| place(field::ADDRESS, index, 0))
             .into_iter()
             .collect(),
         Field::AnyPath => {

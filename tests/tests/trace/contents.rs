@@ -20,6 +20,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("lossy::counts_what_is_lost", lossy),
         Trial::test("complete::killed", killed),
         Trial::test("complete::terminated", terminated),
+        Trial::test("complete::vmm_killed_while_quiet", vmm_killed_while_quiet),
+        Trial::test("complete::vmm_killed_while_busy", vmm_killed_while_busy),
         Trial::test("paths::a_race_is_logged_as_it_ran", race),
     ]
 }
@@ -292,6 +294,77 @@ fn terminated() -> Result<(), Failed> {
         return Ok(());
     }
     Err(format!("{:?}\n{}", outcome.status, excerpt(log.as_bytes())).into())
+}
+
+/// Runs a command traced to JSON, kills the VMM when `until` says so of the program's output, and returns the log's events.
+fn vmm_killed(
+    argv: &[String],
+    name: &str,
+    until: impl FnOnce(&mut dyn Read) -> std::io::Result<()>,
+) -> Result<Vec<Value>, Failed> {
+    let path = file(name);
+    let mut child = Command::new(vitrine())
+        .args(["run", "--trace", "--format", "json", "-o"])
+        .arg(&path)
+        .arg("--")
+        .args(argv)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut pipe = child.stdout.take().ok_or("no pipe")?;
+    let seen = until(&mut pipe);
+    child.kill()?;
+    child.wait()?;
+    seen?;
+    let log = std::fs::read_to_string(&path)?;
+    let _ = std::fs::remove_file(&path);
+    if !log.ends_with('\n') {
+        return Err("the last line is not whole".into());
+    }
+    let parse = |line: &str| {
+        serde_json::from_str(line).map_err(|error| Failed::from(format!("{error}: {line}")))
+    };
+    log.lines().map(parse).collect()
+}
+
+/// What a program did a moment before its VMM is killed is in the log.
+fn vmm_killed_while_quiet() -> Result<(), Failed> {
+    let argv = ["sh", "-c", "echo first; sleep 0.2; echo last; sleep 100"].map(str::to_owned);
+    let events = vmm_killed(&argv, "quiet", |pipe| {
+        let mut text = [0; 11];
+        pipe.read_exact(&mut text)?;
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(())
+    })?;
+    let has = |text: &str| {
+        events
+            .iter()
+            .any(|event| event["name"] == "write" && event["args"][1]["value"] == text)
+    };
+    if has("first\n") && has("last\n") {
+        return Ok(());
+    }
+    Err(format!("{:?}", events.last()).into())
+}
+
+/// However busy it is: what is there of the log has no gap.
+fn vmm_killed_while_busy() -> Result<(), Failed> {
+    let argv = program("repeat", "1000000000");
+    let events = vmm_killed(&argv, "busy", |_| {
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(())
+    })?;
+    let calls: Vec<u64> = events
+        .iter()
+        .filter(|event| event["name"] == "getppid")
+        .filter_map(|event| event["seq"].as_u64())
+        .collect();
+    let gap = calls.windows(2).find(|pair| pair[1] != pair[0] + 1);
+    match gap {
+        None if calls.len() > 1000 => Ok(()),
+        _ => Err(format!("{} calls, gap {gap:?}", calls.len()).into()),
+    }
 }
 
 /// One thread changes the path that another one opens: each line's path and descriptor must be the same file.

@@ -8,8 +8,10 @@ use crate::{
         space::{AddressSpace, Backing, MapRequest, Prot},
     },
     sync::Mutex,
+    time::clock,
 };
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
 use vitrine_abi::{layout::PAGE_SIZE, vdso::VdsoData};
 
 static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/vdso.so"));
@@ -58,11 +60,26 @@ fn pages() -> Result<(Arc<Page>, Arc<Page>), Errno> {
     Ok((pages.data.clone(), pages.text.clone()))
 }
 
-/// Tells all programs new clock parameters; `seq` is the caller's: even, and another one each time. There is one vCPU, so no program
-/// reads in the middle of it; one that was interrupted while it read sees `seq` change.
-pub fn publish(data: &VdsoData) {
+/// Whether programs may read the clocks without a system call.
+static ENABLED: AtomicBool = AtomicBool::new(true);
+
+/// Tells all programs the clock's parameters, or that they have to ask the kernel. There is one vCPU, so no program reads in the middle of it; one that was interrupted
+/// while it read sees `seq` change.
+pub fn publish() {
+    let data = if ENABLED.load(Ordering::Relaxed) {
+        clock::vdso_data()
+    } else {
+        VdsoData::default()
+    };
     if let Ok((page, _)) = pages() {
         page.0.write(0, &data.to_bytes());
+    }
+}
+
+/// Lets the vDSO answer itself, or makes it ask the kernel, so that rules see all calls.
+pub fn set_enabled(enabled: bool) {
+    if ENABLED.swap(enabled, Ordering::Relaxed) != enabled {
+        publish();
     }
 }
 

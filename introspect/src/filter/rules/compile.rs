@@ -1,13 +1,13 @@
 //! Rules into the in-guest filter: arguments found, values typed, conflicts reported.
 
-use super::{Action, ActionKind, Rule, Scope, SetHow};
+use super::{Action, ActionKind, Rule, Scope, SetHow, structs};
 use crate::filter::{
     ast::Value,
     calls::CallSet,
     check::{no_such_argument, own_constant},
     compile::{Built, Compiler, Full},
     constants,
-    error::{Error, Result},
+    error::{Error, Result, did_you_mean},
     expr::{self, is_textual, width},
     fields::ArgRef,
     lower::{Leaf, Lowered, Subject, lower},
@@ -15,13 +15,16 @@ use crate::filter::{
 use std::collections::HashMap;
 use vitrine_abi::{
     filter::{
-        ALWAYS, AT_EXIT, ActionEntry, MAX_ACTIONS, MAX_RULE_LISTS, MAX_RULES, MAX_STRING, NO_LAST,
-        NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, SCOPE_THREAD,
-        Span, WATCH_RULES, action,
+        ALWAYS, AT_EXIT, ActionEntry, FILTER_NO_VDSO, MAX_ACTIONS, MAX_RULE_LISTS, MAX_RULES,
+        MAX_STRING, NO_LAST, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, SCOPE_GLOBAL,
+        SCOPE_PROCESS, SCOPE_THREAD, Span, WATCH_RULES, action, how,
     },
+    nr,
     syscall::{ArgKind, Dir, RetKind, Syscall},
 };
 
+/// Calls that programs make through the vDSO, which asks no kernel: where rules are for them, it has to.
+const VDSO_CALLS: [usize; 4] = [nr::CLOCK_GETTIME, nr::GETTIMEOFDAY, nr::TIME, nr::GETCPU];
 /// Longest `struct sockaddr_un`'s path.
 const SUN_PATH: usize = 108;
 
@@ -56,6 +59,9 @@ impl Compiler {
             if let Some(call) = self.filter.calls.get_mut(index) {
                 call.rules = span;
                 call.watch |= WATCH_RULES;
+            }
+            if VDSO_CALLS.contains(&index) {
+                self.filter.header.flags |= FILTER_NO_VDSO;
             }
         }
         Ok(())
@@ -175,12 +181,15 @@ impl Compiler {
         let mut list = Vec::new();
         for step in &rule.actions {
             let mut entry = self.action(rule, step, call)?;
-            let before_only = matches!(entry.kind, action::SET..=action::SET_BYTES);
+            let before_only = matches!(
+                entry.kind,
+                action::SET..=action::SET_BYTES | action::SET_NUMBER
+            );
             if before_only && (late || step.after) {
                 return Err(Error::new("an argument can't be set after the call", step.at.clone())
                     .help("the rule asks for the result, so it applies after the call; `poke` writes where an argument points"));
             }
-            if step.after && !late {
+            if (step.after || only_after(&entry, call)) && !late {
                 entry.flags = AT_EXIT;
             }
             list.push(entry);
@@ -202,6 +211,23 @@ impl Compiler {
             ..ActionEntry::default()
         };
         Ok(match &step.kind {
+            ActionKind::Set { arg, how, value } if member_of(arg).is_some() => {
+                let mut entry = self.poke_number(arg, *how, value, call, &rule.calls, step)?;
+                let kind = call.and_then(|call| call.args.get(usize::from(entry.arg)));
+                if !kind.is_some_and(|arg| structs::is_input(arg.kind)) {
+                    return Err(Error::new(
+                        format!(
+                            "the call writes to `{arg}`, so nothing else can stand in its place"
+                        ),
+                        step.at.clone(),
+                    )
+                    .help(format!(
+                        "`poke {arg}` changes it in the program's own memory"
+                    )));
+                }
+                entry.kind = action::SET_NUMBER;
+                entry
+            }
             ActionKind::Set { arg, how, value } => {
                 let (index, kind) = find_argument(arg, call, &rule.calls, step)?;
                 self.set_argument(index, kind, *how, value)?
@@ -212,6 +238,31 @@ impl Compiler {
                     arg: index,
                     bytes: self.bytes(bytes).map_err(full)?,
                     ..plain(action::POKE, 0)
+                }
+            }
+            ActionKind::PokeNumber { place, how, value } => {
+                self.poke_number(place, *how, value, call, &rule.calls, step)?
+            }
+            ActionKind::ReturnMore(value) => ActionEntry {
+                how: how::ADD,
+                ..plain(action::RETURN, *value as u64)
+            },
+            ActionKind::Hide(pattern) => {
+                let lists = |call: &Syscall| {
+                    let mut args = call.args.iter();
+                    args.any(|arg| arg.kind == ArgKind::DirEntries)
+                };
+                if !call.is_some_and(lists) {
+                    let name = call.map_or("the call", |call| call.name);
+                    return Err(Error::new(
+                        format!("{name} lists no directory, so there is nothing to hide"),
+                        step.at.clone(),
+                    )
+                    .help("`hide` is for getdents,getdents64"));
+                }
+                ActionEntry {
+                    bytes: self.bytes(pattern).map_err(full)?,
+                    ..plain(action::HIDE, 0)
                 }
             }
             ActionKind::Return(value) => {
@@ -241,6 +292,79 @@ impl Compiler {
                 more: self.bytes(value.as_bytes()).map_err(full)?,
                 ..plain(action::ANNOTATE, 0)
             },
+        })
+    }
+
+    /// A number where an argument points; bytes, if the argument points to no numbers.
+    fn poke_number(
+        &mut self,
+        place: &str,
+        how: SetHow,
+        value: &Value,
+        call: Option<&'static Syscall>,
+        calls: &CallSet,
+        step: &Action,
+    ) -> Result<ActionEntry> {
+        let place = place.strip_prefix("evt.arg.").unwrap_or(place);
+        let arg = place.split_once('.').map_or(place, |(arg, _)| arg);
+        let name = member_of(place).unwrap_or_default();
+        let (index, kind) = find_argument(arg, call, calls, step)?;
+        let plain = ActionEntry {
+            arg: index,
+            length_arg: NO_LENGTH,
+            ..ActionEntry::default()
+        };
+        let Some(member) = structs::find(kind, name) else {
+            let text = match value.parts.as_slice() {
+                [part] if !part.complement && how == SetHow::Assign && name.is_empty() => {
+                    &part.text
+                }
+                _ => return Err(no_number(arg, name, kind, step)),
+            };
+            let full = |Full| Error::new("the rules are too large for the guest", step.at.clone());
+            return Ok(ActionEntry {
+                kind: action::POKE,
+                bytes: self.bytes(text).map_err(full)?,
+                ..plain
+            });
+        };
+        let bits = u32::from(member.width) * 8;
+        let mut sum = 0u64;
+        for part in &value.parts {
+            let text = String::from_utf8_lossy(&part.text);
+            let number = match constants::number(&text) {
+                Some((value, constants::Unit::Time)) if member.unit > 0 => {
+                    Some(value / i128::from(member.unit))
+                }
+                _ => number(kind, &part.text),
+            }
+            .ok_or_else(|| {
+                Error::new(
+                    format!("`{text}` is no number for `{place}`"),
+                    part.at.clone(),
+                )
+            })?;
+            if !(-(1i128 << (bits - 1))..1i128 << bits).contains(&number) {
+                let message =
+                    format!("`{text}` is out of range for `{place}`, which has {bits} bits");
+                return Err(Error::new(message, part.at.clone()));
+            }
+            sum |= if part.complement {
+                !(number as u64)
+            } else {
+                number as u64
+            };
+        }
+        if how == SetHow::Subtract {
+            sum = sum.wrapping_neg();
+        }
+        Ok(ActionEntry {
+            kind: action::POKE_NUMBER,
+            value: sum,
+            offset: member.offset,
+            width: member.width,
+            how: how.code(),
+            ..plain
         })
     }
 
@@ -332,16 +456,54 @@ impl Compiler {
             };
         }
         let kind = match how {
-            SetHow::Assign => action::SET,
+            SetHow::Assign | SetHow::Add | SetHow::Subtract => action::SET,
             SetHow::Or => action::SET_OR,
             SetHow::And => action::SET_AND,
         };
+        if how == SetHow::Subtract {
+            sum = sum.wrapping_neg();
+        }
+        let adds = matches!(how, SetHow::Add | SetHow::Subtract);
         Ok(ActionEntry {
             kind,
             value: sum,
+            how: if adds { how::ADD } else { how::SET },
             ..entry
         })
     }
+}
+
+/// The member in `argument.member`.
+fn member_of(place: &str) -> Option<&str> {
+    let place = place.strip_prefix("evt.arg.").unwrap_or(place);
+    Some(place.split_once('.')?.1)
+}
+
+/// The error that an argument has no such number.
+fn no_number(arg: &str, name: &str, kind: ArgKind, step: &Action) -> Error {
+    let names: Vec<&str> = structs::names(kind).collect();
+    let message = match (names.as_slice(), name) {
+        ([], "") => format!("`{arg}` points to no number"),
+        ([], _) => format!(
+            "`{arg}` has no member `{name}`: it points to no structure whose members are known"
+        ),
+        (_, "") => format!("`{arg}` points to a structure: say which member"),
+        _ => format!("`{arg}` has no member `{name}`"),
+    };
+    let error = Error::new(message, step.at.clone());
+    if names.is_empty() {
+        return error.help(format!(
+            "bytes in quotes go anywhere: poke {arg} = \"\\x01\""
+        ));
+    }
+    let close = did_you_mean(name, names.iter().copied());
+    error.help(close.unwrap_or_else(|| format!("there are {}", names.join(", "))))
+}
+
+/// Whether an action changes what only the call brings about.
+fn only_after(entry: &ActionEntry, call: Option<&'static Syscall>) -> bool {
+    let kind = call.and_then(|call| call.args.get(usize::from(entry.arg)));
+    entry.kind == action::POKE_NUMBER && kind.is_some_and(|arg| structs::is_result(arg.kind))
 }
 
 fn number(kind: ArgKind, text: &[u8]) -> Option<i128> {
@@ -448,6 +610,59 @@ fn conflicts(rules: &[Rule]) -> Result<()> {
                 .of(&rule.text));
         }
         returning.push((rule, rule.calls));
+    }
+    useless_sets(rules, &returning)
+}
+
+/// Arguments that are set in vain: the call never runs, or a later rule always sets them to something else.
+fn useless_sets(rules: &[Rule], returning: &[(&Rule, CallSet)]) -> Result<()> {
+    let mut always: HashMap<(usize, u8), &Rule> = HashMap::new();
+    for rule in rules.iter().filter(|rule| rule.enabled) {
+        for step in &rule.actions {
+            let ActionKind::Set { arg, how, .. } = &step.kind else {
+                continue;
+            };
+            if !rule.is_unconditional() {
+                continue;
+            }
+            let runs_never = |rule: &Rule| {
+                let mut actions = rule.actions.iter();
+                actions.any(|step| matches!(step.kind, ActionKind::Return(_)) && !step.after)
+            };
+            let returning = returning.iter().filter(|(other, _)| runs_never(other));
+            let found = returning.clone().find_map(|(other, calls)| {
+                let both = calls.and(&rule.calls);
+                Some((*other, both.rows().next()?)).filter(|(other, _)| !std::ptr::eq(*other, rule))
+            });
+            if let Some((other, call)) = found {
+                let message = format!(
+                    "`{arg}` is set in vain: {} never runs, by the rule `{}`",
+                    call.name, other.name
+                );
+                return Err(Error::new(message, step.at.clone())
+                    .help("disable one of them, or give one an `if`")
+                    .of(&rule.text));
+            }
+            for index in rule.calls.iter() {
+                let call = Subject::Call(index).call();
+                let Ok((number, _)) = find_argument(arg, call, &rule.calls, step) else {
+                    continue;
+                };
+                let other = always.insert((index, number), rule);
+                if *how == SetHow::Assign
+                    && let Some(other) = other.filter(|other| !std::ptr::eq(*other, rule))
+                {
+                    let name = call.map_or("the call", |call| call.name);
+                    let message = format!(
+                        "`{arg}` of {name} is set always already, by the rule `{}`",
+                        other.name
+                    );
+                    return Err(Error::new(message, step.at.clone())
+                        .help("disable one of them, or give one an `if`")
+                        .of(&rule.text));
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -5,8 +5,10 @@
 //! calls  = [ "!" ] ( name | %class | "*" ) { "," … }
 //! when   = first [ ".." last ] [ "+" [ step ] ]        of the calls for which the expression holds, counted from 1
 //! scope  = "global" | "process" | "thread"             whose calls are counted together
-//! action = [ "after" ] ( "set" argument ( "=" | "|=" | "&=" ) value | "poke" argument "=" string | "return" ( value | -ERRNO )
+//! action = [ "after" ] ( "set" argument [ "." member ] op value | "return" ( value | -ERRNO | "+=" value )
+//!        | "poke" argument "=" string | "poke" argument [ "." member ] op value | "hide" pattern
 //!        | "delay" duration | "signal" name | "kill" | "stop" | "log" [ string ] | "annotate" key "=" string )
+//! op     = "=" | "+=" | "-=" | "|=" | "&="
 //! ```
 //!
 //! [`Rule::parse`] reads that text, [`from_toml`] a file of `[[rule]]` tables with the same things as keys. [`Compiler::rules`](super::Compiler::rules) checks them against
@@ -15,11 +17,15 @@
 mod compile;
 mod file;
 pub(in crate::filter) mod parse;
+mod presets;
+mod structs;
 
-pub use file::{FileError, RuleFile, from_toml};
+pub use file::{FileError, RuleFile, from_toml, from_toml_with};
+pub use presets::{PRESETS, Preset, preset};
 
 use super::{calls::CallSet, error::Error, expr::Expr};
 use std::sync::Arc;
+use vitrine_abi::filter::how;
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,9 +99,9 @@ pub struct Action {
 pub enum ActionKind {
     /// An argument gets another value.
     Set {
-        /// Its name, or `argN`.
+        /// Its name, or `argN`; with the member of the structure that it points to, if that is set: `request.tv_sec`.
         arg: String,
-        /// `=`, `|=` or `&=`.
+        /// The operator.
         how: SetHow,
         /// The value as it is written; what it means depends on the argument.
         value: super::ast::Value,
@@ -107,8 +113,21 @@ pub enum ActionKind {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// A number in the program's memory is changed.
+    PokeNumber {
+        /// The argument that points to it, with the member of the structure if it is in one: `tp.tv_sec`.
+        place: String,
+        /// The operator.
+        how: SetHow,
+        /// The value as it is written.
+        value: super::ast::Value,
+    },
     /// The call returns this (without running, if the rule applies before it).
     Return(i64),
+    /// The call returns this much more, if it succeeds.
+    ReturnMore(i64),
+    /// A listed directory doesn't have entries that match this pattern.
+    Hide(Vec<u8>),
     /// The thread sleeps, nanoseconds.
     Delay(u64),
     /// The thread gets a signal.
@@ -128,8 +147,22 @@ pub enum ActionKind {
 #[allow(missing_docs)]
 pub enum SetHow {
     Assign,
+    Add,
+    Subtract,
     Or,
     And,
+}
+
+impl SetHow {
+    /// One of `vitrine_abi::filter::how`.
+    pub fn code(self) -> u8 {
+        match self {
+            SetHow::Assign => how::SET,
+            SetHow::Add | SetHow::Subtract => how::ADD,
+            SetHow::Or => how::OR,
+            SetHow::And => how::AND,
+        }
+    }
 }
 
 impl Rule {

@@ -11,14 +11,17 @@ use crate::filter::{
     parser::Parser,
 };
 use std::ops::Range;
-use vitrine_abi::{Errno, filter::MAX_STRING};
+use vitrine_abi::{
+    Errno,
+    filter::{MAX_GLOB, MAX_STRING},
+};
 
 /// Longest delay: a day.
 const MAX_DELAY: i128 = 86_400_000_000_000;
 /// Most actions of a rule.
 const MAX_ACTIONS: usize = 64;
 const ACTIONS: &[&str] = &[
-    "set", "poke", "return", "delay", "signal", "kill", "stop", "log", "annotate", "after",
+    "set", "poke", "return", "hide", "delay", "signal", "kill", "stop", "log", "annotate", "after",
 ];
 
 pub(super) fn rule(text: &str, definitions: &Definitions) -> Result<Rule> {
@@ -76,9 +79,10 @@ pub(super) fn actions(parser: &mut Parser<'_>) -> Result<Vec<Action>> {
         let start = parser.at();
         let after = parser.eat_word("after");
         let kind = action(parser)?;
+        let only_after = matches!(kind, ActionKind::ReturnMore(_) | ActionKind::Hide(_));
         list.push(Action {
             kind,
-            after,
+            after: after || only_after,
             at: start.clone(),
         });
         if list.len() > MAX_ACTIONS {
@@ -191,23 +195,39 @@ fn action(parser: &mut Parser<'_>) -> Result<ActionKind> {
     Ok(match word.as_str() {
         "set" => {
             let (arg, _) = name(parser, "an argument")?;
-            let how = if parser.eat("=") {
-                SetHow::Assign
-            } else if parser.eat("|=") {
-                SetHow::Or
-            } else if parser.eat("&=") {
-                SetHow::And
-            } else {
-                return Err(parser.expected("`=`, `|=` or `&=`"));
-            };
+            let how = operator(parser)?;
             let value = parser.value(&arg)?;
             ActionKind::Set { arg, how, value }
         }
         "poke" => {
             let (arg, _) = name(parser, "an argument")?;
-            equals(parser)?;
-            let bytes = string(parser, "the bytes")?;
-            ActionKind::Poke { arg, bytes }
+            let how = operator(parser)?;
+            if how == SetHow::Assign && matches!(parser.peek(), Some(Token::Quoted(_))) {
+                let bytes = string(parser, "the bytes")?;
+                ActionKind::Poke { arg, bytes }
+            } else {
+                let value = parser.value(&arg)?;
+                ActionKind::PokeNumber {
+                    place: arg,
+                    how,
+                    value,
+                }
+            }
+        }
+        "return" if parser.eat("+=") => {
+            let (word, at) = name(parser, "a number or a duration")?;
+            ActionKind::ReturnMore(more(&word, at)?)
+        }
+        "hide" => {
+            let at = parser.at();
+            let pattern = string(parser, "a pattern of names or paths")?;
+            if pattern.len() > MAX_GLOB as usize || pattern.is_empty() {
+                return Err(Error::new(
+                    format!("a pattern has 1 to {MAX_GLOB} bytes"),
+                    at,
+                ));
+            }
+            ActionKind::Hide(pattern)
         }
         "return" => {
             let (word, at) = name(parser, "a value or -ERRNO")?;
@@ -259,6 +279,20 @@ fn name(parser: &mut Parser<'_>, what: &str) -> Result<(String, Range<usize>)> {
         }
         _ => Err(parser.expected(what)),
     }
+}
+
+/// How something is set.
+fn operator(parser: &mut Parser<'_>) -> Result<SetHow> {
+    [
+        ("=", SetHow::Assign),
+        ("+=", SetHow::Add),
+        ("-=", SetHow::Subtract),
+        ("|=", SetHow::Or),
+        ("&=", SetHow::And),
+    ]
+    .into_iter()
+    .find_map(|(op, how)| parser.eat(op).then_some(how))
+    .ok_or_else(|| parser.expected("`=`, `+=`, `-=`, `|=` or `&=`"))
 }
 
 fn equals(parser: &mut Parser<'_>) -> Result<()> {
@@ -317,6 +351,24 @@ pub(in crate::filter) fn returned(word: &str, at: Range<usize>) -> Result<i64> {
                 .help("errors are -1 to -4095; other results aren't negative and have 63 bits"),
         ),
     }
+}
+
+/// What a result is increased by: a number, or a duration as whole seconds.
+fn more(word: &str, at: Range<usize>) -> Result<i64> {
+    let value = match constants::number(word) {
+        Some((value, Unit::None | Unit::Bytes)) => Some(value),
+        Some((value, Unit::Time)) => Some(value / 1_000_000_000),
+        None => None,
+    };
+    value
+        .and_then(|value| i64::try_from(value).ok())
+        .ok_or_else(|| {
+            Error::new(
+                format!("`{word}` is no number that a result can be increased by"),
+                at,
+            )
+            .help("as in `return += 1`, or `return += 30d` for a call that returns seconds")
+        })
 }
 
 /// A delay in nanoseconds.
