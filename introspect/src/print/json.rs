@@ -206,6 +206,9 @@ impl JsonSink {
         unsigned(out, "user_ns", exit.body.user_ns);
         unsigned(out, "system_ns", exit.body.system_ns);
         unsigned(out, "max_rss", exit.body.max_rss);
+        key_of(out, "core");
+        let core = status & 0x7f != 0 && status & 0x80 != 0;
+        put(out, if core { "true" } else { "false" });
         event.extra.json(out);
         self.tail();
     }

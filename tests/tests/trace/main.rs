@@ -1,5 +1,6 @@
 //! What `vitrine run --trace` logs: against what strace logs of the same program on the host ([`compare`]), as JSON, complete, and true.
 
+mod changes;
 mod compare;
 mod contents;
 mod log;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     } else {
         compare::trials()
             .into_iter()
+            .chain(changes::trials())
             .chain(contents::trials())
             .collect()
     };
