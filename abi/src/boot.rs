@@ -80,6 +80,8 @@ pub const FLAG_SELF_BENCH: u64 = 1 << 2;
 pub const FLAG_TRACE_RIP: u64 = 1 << 8;
 /// [`BootInfo::flags`]: environments are captured, not only counted.
 pub const FLAG_TRACE_ENVIRONMENT: u64 = 1 << 9;
+/// [`BootInfo::flags`]: from this bit on, the groups of events that are written besides ([`crate::event::change::group`], 8 bits).
+pub const TRACE_GROUPS_SHIFT: u32 = 24;
 
 /// The boot information. Written once by the VMM before the first instruction.
 #[repr(C)]

@@ -9,6 +9,8 @@
 //! Words are little endian. A reader skips record kinds and item tags that it doesn't know: they grow without a new [`VERSION`]; what is here
 //! doesn't change without one. [`Record`] builds a record; the reader is in `vitrine-introspect`, for it has to survive hostile bytes.
 
+pub mod change;
+
 extern crate alloc;
 
 use alloc::vec::Vec;

@@ -3,6 +3,7 @@
 //! Its tables grow with live threads only, and are bounded whatever the guest writes.
 
 use crate::{
+    change::{Change, Extra},
     decode::View,
     event::{Captured, Event, EventKind, ExecEvent, ExitEvent, Phase, Strings, SyscallEvent},
     record::{Corrupt, Items, RawRecord},
@@ -107,6 +108,7 @@ impl Decoder {
             _ => SyscallEvent::default(),
         };
         self.header(record);
+        self.event.extra = Extra::default();
         let kind = self.body(record, spare);
         self.event.kind = match kind {
             Some(Ok(kind)) => kind,
@@ -191,14 +193,27 @@ impl Decoder {
                 }
             }
             kind::EXIT => {
-                let (body, _) = record.body::<ExitBody>()?;
+                let (body, items) = record.body::<ExitBody>()?;
+                if let Err(why) = self.extra(items) {
+                    return Some(Err(why));
+                }
                 let thread = self.threads.remove(&header.tid);
                 EventKind::Exit(ExitEvent {
                     body,
                     in_call: thread.and_then(|t| t.pending).map(|pending| pending.nr),
                 })
             }
-            kind::SIGNAL => EventKind::Signal(record.body::<SignalBody>()?.0),
+            kind::SIGNAL => {
+                let (body, items) = record.body::<SignalBody>()?;
+                if let Err(why) = self.extra(items) {
+                    return Some(Err(why));
+                }
+                EventKind::Signal(body)
+            }
+            change if Change::is_one(change) => match Change::decode(record) {
+                Ok(change) => EventKind::Change(Box::new(change)),
+                Err(why) => return Some(Err(why)),
+            },
             kind::DROPS => {
                 let (body, _) = record.body::<DropsBody>()?;
                 // Exits may be among what is missing: calls that seem to be under way may be long over.
@@ -311,7 +326,7 @@ impl Decoder {
                 field::ARGV => event.argv = Strings::parse(data),
                 field::ENVP => event.envp = Strings::parse(data),
                 field::OLD_TID => event.old_tid = Some(View(data).i32(0)),
-                _ => {}
+                _ => self.event.extra.take(head, data),
             }
         }
         let (comm, exe) = (self.event.comm.clone(), self.event.exe.clone());
@@ -327,6 +342,14 @@ impl Decoder {
             None => self.insert(tid, Thread { comm, exe, pending }),
         }
         Ok(event)
+    }
+
+    fn extra(&mut self, items: Items<'_>) -> Result<(), Corrupt> {
+        for item in items {
+            let (head, data) = item?;
+            self.event.extra.take(head, data);
+        }
+        Ok(())
     }
 
     fn set_comm(&mut self, tid: i32, name: &[u8]) {

@@ -1,5 +1,6 @@
 //! Events as the rest of Vitrine sees them: decoded records, with the process that they belong to.
 
+use crate::change::{Change, Extra};
 use std::{fmt, sync::Arc};
 use vitrine_abi::{
     event::{ExitBody, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, SignalBody, field, tag},
@@ -36,6 +37,8 @@ pub struct Event {
     pub exe: Arc<[u8]>,
     /// What happened.
     pub kind: EventKind,
+    /// What else is known of it.
+    pub extra: Extra,
 }
 
 /// What happened.
@@ -61,6 +64,8 @@ pub enum EventKind {
     Exit(ExitEvent),
     /// A signal was delivered.
     Signal(SignalBody),
+    /// Something of the process changed, in a group that was asked for.
+    Change(Box<Change>),
     /// Records are missing here: the ring was full.
     Drops {
         /// How many.

@@ -6,6 +6,7 @@
 //! Whatever comes from the ring is hostile: nothing here panics on it; at worst an event is marked corrupt.
 #![forbid(unsafe_code)]
 
+pub mod change;
 pub mod decode;
 pub mod decoder;
 pub mod event;

@@ -5,7 +5,12 @@ mod common;
 use common::{Stream, print};
 use vitrine_abi::{
     event::{
-        DropsBody, ExecBody, ExitBody, ForkBody, ITEM_CUT, ITEM_OUT, SignalBody, field, kind, tag,
+        DropsBody, ExecBody, ExitBody, ForkBody, ITEM_CUT, ITEM_OUT, SignalBody,
+        change::{
+            self, ActionItem, CredentialSet, DescriptorBody, MappingBody, SentBody, SessionBody,
+            UmaskBody,
+        },
+        field, kind, tag,
     },
     nr,
 };
@@ -270,9 +275,82 @@ impl Random {
     }
 }
 
+/// A stream with every kind of change at its end.
+fn with_changes(mut s: Stream) -> Stream {
+    let set = CredentialSet::default();
+    let mut groups = set.as_bytes().to_vec();
+    groups.extend_from_slice(&[1, 0, 0, 0, 2, 0, 0, 0]);
+    let file = fd(3, "file", "/etc/hostname");
+    for op in 0..7 {
+        let mapping = MappingBody {
+            op,
+            ..MappingBody::default()
+        };
+        let path = (tag::STRING, change::field::PATH, 0, 0, &b"/lib/a\xff"[..]);
+        s.record(change::kind::MAPPING, mapping.as_bytes(), &[path]);
+        let descriptor = DescriptorBody {
+            op,
+            ..DescriptorBody::default()
+        };
+        let item = (tag::FD, change::field::FD, 0, 0, &file[..]);
+        s.record(change::kind::DESCRIPTOR, descriptor.as_bytes(), &[item]);
+    }
+    let both = [
+        (tag::STRUCT, change::field::BEFORE, 0, 0, &groups[..]),
+        (tag::STRUCT, change::field::AFTER, 0, 0, set.as_bytes()),
+    ];
+    s.record(change::kind::CREDENTIALS, &[], &both);
+    s.record(
+        change::kind::SESSION,
+        SessionBody::default().as_bytes(),
+        &[],
+    );
+    s.record(change::kind::UMASK, UmaskBody::default().as_bytes(), &[]);
+    s.record(
+        change::kind::SIGNAL_SENT,
+        SentBody::default().as_bytes(),
+        &[],
+    );
+    let action = ActionItem {
+        what: change::action::HANDLER,
+        ..ActionItem::default()
+    };
+    let item = (tag::STRUCT, change::field::ACTION, 0, 0, action.as_bytes());
+    s.record(kind::SIGNAL, SignalBody::default().as_bytes(), &[item]);
+    s
+}
+
+#[test]
+fn a_change_without_what_it_needs_is_corrupt() {
+    for kind in change::kind::MAPPING..=change::kind::SIGNAL_SENT {
+        let mut s = Stream::new();
+        s.record(kind, &[], &[]);
+        let json = s.print(Format::Json, Options::default());
+        assert!(json.contains("\"type\":\"corrupt\""), "{kind}: {json}");
+    }
+}
+
+#[test]
+fn changes_are_told() {
+    let json = with_changes(Stream::new()).print(Format::Json, Options::default());
+    for part in [
+        "\"op\":\"map\"",
+        "\"path\":\"/lib/a\\\\xff\"",
+        "\"op\":\"received\"",
+        "\"groups\":[1, 2]",
+        "\"type\":\"session\"",
+        "\"type\":\"umask\"",
+        "\"type\":\"signal_sent\"",
+        "\"action\":\"handler\"",
+    ] {
+        assert!(json.contains(part), "{part} in {json}");
+    }
+    assert!(!json.contains("corrupt"), "{json}");
+}
+
 #[test]
 fn hostile_bytes_do_no_harm() {
-    let good = session().bytes;
+    let good = with_changes(session()).bytes;
     let mut random = Random(0x1234_5678_9abc_def1);
     let options = Options {
         style: Style {

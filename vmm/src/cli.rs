@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vitrine_introspect::change::Groups;
 use vitrine_introspect::decode::{Notation, Style};
 use vitrine_introspect::print::{Options, PidPrefix, Precision, Timestamps};
 
@@ -140,6 +141,9 @@ pub struct RunOptions {
     /// Trace, fault and inject as strace's -e says: trace=%file, status=failed, inject=openat:error=ENOENT:when=3+, … (may be repeated)
     #[arg(short = 'e', value_name = "EXPR")]
     pub strace: Vec<String>,
+    /// Tell of these groups of events only: syscalls, process, signals, mappings, descriptors, credentials, or all; the last three, and signals that are sent, cost nothing unless named (default: syscalls,process and signals that are delivered)
+    #[arg(long, value_name = "GROUPS", value_parser = Groups::parse)]
+    pub events: Option<Groups>,
     /// Change calls: 'openat if path == /etc/passwd then set path = /tmp/fake' (may be repeated)
     #[arg(long, value_name = "RULE")]
     pub rule: Vec<String>,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
-use vitrine_abi::boot::{FLAG_LOSSY, FLAG_TRACE_ALL, FLAG_TRACE_ENVIRONMENT, FLAG_TRACE_RIP};
+use vitrine_abi::boot::{
+    FLAG_LOSSY, FLAG_TRACE_ALL, FLAG_TRACE_ENVIRONMENT, FLAG_TRACE_RIP, TRACE_GROUPS_SHIFT,
+};
 use vitrine_abi::filter::Filter;
 use vitrine_introspect::Pipeline;
 use vitrine_introspect::print::summary::{Column, SummaryOptions, SummarySink};
@@ -433,6 +435,8 @@ fn workload(
         if capture.environment {
             flags |= FLAG_TRACE_ENVIRONMENT;
         }
+        let groups = options.events.map_or(0, |groups| groups.guest());
+        flags |= u64::from(groups) << TRACE_GROUPS_SHIFT;
         if capture.rip {
             flags |= FLAG_TRACE_RIP;
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vitrine_introspect::Event;
+use vitrine_introspect::change::Groups;
 use vitrine_introspect::event::EventKind;
 use vitrine_introspect::filter::expr::Expr;
 use vitrine_introspect::filter::rules::{self, ActionKind, Rule};
@@ -67,6 +68,8 @@ pub struct Watch {
     residual: Option<Residual>,
     /// Signals that are printed; `None`: all.
     signals: Option<NumberSet>,
+    /// Groups of events that are printed; `None`: all that the guest writes.
+    groups: Option<Groups>,
 }
 
 impl Watch {
@@ -79,7 +82,11 @@ impl Watch {
             strace.apply(text)?;
         }
         rules.append(&mut strace.rules);
-        let traced = options.trace || options.filter.is_some() || !options.strace.is_empty();
+        let groups = options.events;
+        let traced = options.trace
+            || groups.is_some()
+            || options.filter.is_some()
+            || !options.strace.is_empty();
         let filter = options
             .filter
             .as_deref()
@@ -89,11 +96,13 @@ impl Watch {
             .expression()
             .map(|text| parse("-e", &text, &Definitions::default()))
             .transpose()?;
+        let calls = groups.is_none_or(Groups::syscalls);
         let filtered = filter.is_some() || set.is_some();
-        if rules.is_empty() && !filtered {
+        if rules.is_empty() && !filtered && calls {
             return Ok(Watch {
                 printed: traced,
                 signals: strace.signals,
+                groups,
                 ..Watch::default()
             });
         }
@@ -102,10 +111,15 @@ impl Watch {
         let expr = match (filter, set) {
             (Some(filter), Some(set)) => Expr::And(vec![filter, set]),
             (Some(expr), None) | (None, Some(expr)) => expr,
-            (None, None) => Expr::Const(traced),
+            (None, None) => Expr::Const(traced && calls),
         };
         let mut compiler = Compiler::new();
-        let plans = compiler.record(&expr);
+        let recorded = if calls {
+            expr.clone()
+        } else {
+            Expr::Const(false)
+        };
+        let plans = compiler.record(&recorded);
         let logs = rules.iter().any(logs);
         if !traced && !logs {
             compiler.filter.header.flags = 0;
@@ -124,12 +138,13 @@ impl Watch {
             filter: Some(compiler.filter),
             residual: filtered.then(|| Residual::new(Arc::new(expr), plans)),
             signals: strace.signals,
+            groups,
         })
     }
 
     /// Whether some of what the guest lets through is not to be printed.
     pub fn restricts(&self) -> bool {
-        self.residual.is_some() || self.signals.is_some()
+        self.residual.is_some() || self.signals.is_some() || self.groups.is_some()
     }
 
     /// Whether an event that the guest let through is to be printed.
@@ -146,7 +161,8 @@ impl Watch {
             }
             _ => true,
         };
-        (wanted || logged) && shown
+        let chosen = self.groups.is_none_or(|groups| groups.shows(event));
+        (wanted || logged) && shown && (chosen || logged)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A process's descriptors.
 
 use super::{File, locks};
-use crate::{Errno, sync::Mutex};
+use crate::{Errno, sync::Mutex, trace::changes};
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicU64, Ordering};
 use linux_raw_sys::general::RLIMIT_NOFILE;
+use vitrine_abi::event::change::descriptor as change;
 
 /// Most descriptors that any limit allows (`fs.nr_open`).
 pub const MAX_DESCRIPTORS: u64 = 1 << 20;
@@ -118,7 +119,24 @@ impl FdTable {
 
     /// Puts `file` at the lowest free descriptor not below `min`; `EMFILE` past the running process's limit.
     pub fn install(&self, file: Arc<File>, cloexec: bool, min: i32) -> Result<i32, Errno> {
-        self.install_within(file, cloexec, min, descriptor_limit())
+        self.install_as(file, cloexec, min, (change::OPENED, -1))
+    }
+
+    /// As [`FdTable::install`], for another reason than that it was opened: one of `change::descriptor`, and of which descriptor it is a
+    /// duplicate.
+    pub fn install_as(
+        &self,
+        file: Arc<File>,
+        cloexec: bool,
+        min: i32,
+        (why, from): (u32, i32),
+    ) -> Result<i32, Errno> {
+        if !changes::descriptors_wanted() {
+            return self.install_within(file, cloexec, min, descriptor_limit());
+        }
+        let fd = self.install_within(file.clone(), cloexec, min, descriptor_limit())?;
+        changes::descriptor(self.id, why, fd, from, cloexec, &file);
+        Ok(fd)
     }
 
     /// As [`FdTable::install`], with the limit given.
@@ -148,13 +166,21 @@ impl FdTable {
         Ok(())
     }
 
-    /// Puts `file` at exactly `fd`, closing what was there (dup2(2)). The caller checked `fd` against the limit.
-    pub fn replace(&self, fd: i32, file: Arc<File>, cloexec: bool) -> Result<(), Errno> {
+    /// Puts `file`, which is at `from` too, at exactly `fd`, closing what was there (dup2(2)). The caller checked `fd` against the limit.
+    pub fn replace(&self, fd: i32, file: Arc<File>, cloexec: bool, from: i32) -> Result<(), Errno> {
         let index = usize::try_from(fd).map_err(|_| Errno::EBADF)?;
         if index as u64 >= MAX_DESCRIPTORS {
             return Err(Errno::EBADF);
         }
-        let old = self.slots.lock().put(index, Slot { file, cloexec })?;
+        let new = Slot {
+            file: file.clone(),
+            cloexec,
+        };
+        let old = self.slots.lock().put(index, new)?;
+        if let Some(slot) = &old {
+            self.tell_closed(change::CLOSED, fd, slot);
+        }
+        changes::descriptor(self.id, change::DUPLICATED, fd, from, cloexec, &file);
         if let Some(slot) = old {
             locks::release_process(&slot.file, self.id);
         }
@@ -164,8 +190,13 @@ impl FdTable {
     /// Closes.
     pub fn close(&self, fd: i32) -> Result<(), Errno> {
         let slot = self.slots.lock().take(fd).ok_or(Errno::EBADF)?;
+        self.tell_closed(change::CLOSED, fd, &slot);
         locks::release_process(&slot.file, self.id);
         Ok(())
+    }
+
+    fn tell_closed(&self, why: u32, fd: i32, slot: &Slot) {
+        changes::descriptor(self.id, why, fd, -1, slot.cloexec, &slot.file);
     }
 
     /// Close-on-exec flag of `fd`.
@@ -176,8 +207,16 @@ impl FdTable {
 
     /// Sets the close-on-exec flag of `fd`.
     pub fn set_cloexec(&self, fd: i32, on: bool) -> Result<(), Errno> {
-        let mut slots = self.slots.lock();
-        slots.get_mut(fd).ok_or(Errno::EBADF)?.cloexec = on;
+        let changed = {
+            let mut slots = self.slots.lock();
+            let slot = slots.get_mut(fd).ok_or(Errno::EBADF)?;
+            let changed = slot.cloexec != on && changes::descriptors_wanted();
+            slot.cloexec = on;
+            changed.then(|| slot.file.clone())
+        };
+        if let Some(file) = changed {
+            changes::descriptor(self.id, change::CLOEXEC, fd, -1, on, &file);
+        }
         Ok(())
     }
 
@@ -197,24 +236,35 @@ impl FdTable {
 
     /// Closes what is marked close-on-exec.
     pub fn close_on_exec(&self) {
-        self.close_where(0, i32::MAX, |slot| slot.cloexec);
+        let why = Some(change::CLOSED_BY_EXEC);
+        self.close_where(0, i32::MAX, why, |slot| slot.cloexec);
     }
 
     /// Closes all of `first..=last` (close_range(2)).
     pub fn close_range(&self, first: i32, last: i32) {
-        self.close_where(first, last, |_| true);
+        self.close_where(first, last, Some(change::CLOSED), |_| true);
     }
 
     /// Marks all of `first..=last` close-on-exec.
     pub fn cloexec_range(&self, first: i32, last: i32) {
         let mut slots = self.slots.lock();
         let (start, end) = slots.bounds(first, last);
-        for slot in slots.slots[start..end].iter_mut().flatten() {
+        let tell = changes::descriptors_wanted();
+        let mut changed = Vec::new();
+        for (fd, slot) in (start..end).zip(slots.slots[start..end].iter_mut()) {
+            let Some(slot) = slot else { continue };
+            if tell && !slot.cloexec && changed.try_reserve(1).is_ok() {
+                changed.push((fd as i32, slot.file.clone()));
+            }
             slot.cloexec = true;
+        }
+        drop(slots);
+        for (fd, file) in changed {
+            changes::descriptor(self.id, change::CLOEXEC, fd, -1, true, &file);
         }
     }
 
-    fn close_where(&self, first: i32, last: i32, close: impl Fn(&Slot) -> bool) {
+    fn close_where(&self, first: i32, last: i32, why: Option<u32>, close: impl Fn(&Slot) -> bool) {
         let mut next = usize::try_from(first).unwrap_or(0);
         loop {
             // Letting go of a file can lead back here: not under the lock.
@@ -228,6 +278,9 @@ impl FdTable {
                 slots.take(index as i32)
             };
             if let Some(slot) = slot {
+                if let Some(why) = why {
+                    self.tell_closed(why, next as i32 - 1, &slot);
+                }
                 locks::release_process(&slot.file, self.id);
             }
         }
@@ -264,6 +317,7 @@ impl Slots {
 
 impl Drop for FdTable {
     fn drop(&mut self) {
-        self.close_where(0, i32::MAX, |_| true);
+        // The end of those who had it says as much, and the running task may be another.
+        self.close_where(0, i32::MAX, None, |_| true);
     }
 }

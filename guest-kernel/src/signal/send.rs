@@ -13,6 +13,7 @@ use crate::{
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering::Relaxed;
+use vitrine_abi::event::change::sent;
 
 /// Index of RLIMIT_SIGPENDING.
 const RLIMIT_SIGPENDING: usize = 11;
@@ -58,6 +59,22 @@ pub enum Sent {
 
 /// Makes a signal pending for a process or one of its threads and sees to it that somebody looks. `EAGAIN`: RLIMIT_SIGPENDING is reached.
 pub fn generate(
+    process: &Arc<Process>,
+    thread: Option<&Arc<Task>>,
+    info: SigInfo,
+) -> Result<Sent, Errno> {
+    let result = make_pending(process, thread, info);
+    let outcome = match result {
+        Ok(Sent::Queued) => sent::QUEUED,
+        Ok(Sent::Merged) => sent::MERGED,
+        Ok(Sent::Ignored) => sent::IGNORED,
+        Err(_) => sent::REFUSED,
+    };
+    crate::trace::changes::signal_sent(process, thread.map(|task| &**task), &info, outcome);
+    result
+}
+
+fn make_pending(
     process: &Arc<Process>,
     thread: Option<&Arc<Task>>,
     info: SigInfo,

@@ -6,6 +6,7 @@ use crate::{
     mm::user,
     sched,
     task::{self, Credentials, credentials::CAP_ALL},
+    trace::changes,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
@@ -51,7 +52,9 @@ fn commit(old: &Credentials, new: Credentials) -> SysResult {
         task.process.dumpable.store(0, Ordering::Relaxed);
         task.parent_death_signal.store(0, Ordering::Relaxed);
     }
+    let before = changes::credentials_before(&task);
     *task.credentials.lock() = Arc::new(new);
+    changes::credentials_changed(&task, before);
     Ok(0)
 }
 

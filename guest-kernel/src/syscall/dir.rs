@@ -213,7 +213,9 @@ pub fn chroot(path: u64) -> SysResult {
 /// umask(2).
 pub fn umask(mask: u32) -> SysResult {
     let fs = context::current_fs();
-    Ok(fs.umask.swap(mask & 0o777, Ordering::Relaxed) as usize)
+    let before = fs.umask.swap(mask & 0o777, Ordering::Relaxed);
+    crate::trace::changes::umask_changed(before, mask & 0o777);
+    Ok(before as usize)
 }
 
 /// mkdir(2).

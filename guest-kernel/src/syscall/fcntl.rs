@@ -15,7 +15,7 @@ use crate::{
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::*;
-use vitrine_abi::nr;
+use vitrine_abi::{event::change::descriptor, nr};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Registers this family.
@@ -31,7 +31,7 @@ pub const fn add(table: &mut Table) {
 pub fn dup(fd: i32) -> SysResult {
     let files = fs::current_files()?;
     let file = files.get(fd)?;
-    Ok(files.install(file, false, 0)? as usize)
+    Ok(files.install_as(file, false, 0, (descriptor::DUPLICATED, fd))? as usize)
 }
 
 /// Puts the file at `old` at `new` as well.
@@ -41,7 +41,7 @@ fn dup_to(old: i32, new: i32, cloexec: bool) -> SysResult {
     if !in_range {
         return Err(Errno::EBADF);
     }
-    files.replace(new, files.get(old)?, cloexec)?;
+    files.replace(new, files.get(old)?, cloexec, old)?;
     Ok(new as usize)
 }
 
@@ -93,8 +93,9 @@ pub fn fcntl(fd: i32, command: u32, arg: u64) -> SysResult {
             if u64::from(min) >= descriptor_limit() {
                 return Err(Errno::EINVAL);
             }
-            let fd = files.install(file, command == F_DUPFD_CLOEXEC, min as i32)?;
-            return Ok(fd as usize);
+            let why = (descriptor::DUPLICATED, fd);
+            let cloexec = command == F_DUPFD_CLOEXEC;
+            return Ok(files.install_as(file, cloexec, min as i32, why)? as usize);
         }
         F_GETFD => return Ok(usize::from(files.cloexec(fd)?)),
         F_SETFD => {

@@ -14,6 +14,7 @@ use crate::{
         space::{AddressSpace, Backing, Limits, MapRequest, Prot, advice::Advice, remap::Move},
     },
     sched,
+    trace::changes,
 };
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -24,7 +25,11 @@ use linux_raw_sys::general::{
     MREMAP_MAYMOVE, MS_NOEXEC, O_ACCMODE, O_APPEND, O_PATH, O_RDONLY, O_WRONLY, PROT_EXEC,
     PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
 };
-use vitrine_abi::{layout::PAGE_SIZE, nr};
+use vitrine_abi::{
+    event::change::{MappingBody, mapping},
+    layout::PAGE_SIZE,
+    nr,
+};
 
 /// Registers this family's handlers.
 pub const fn add(table: &mut Table) {
@@ -131,6 +136,22 @@ pub fn mmap(addr: u64, len: u64, prot: u32, flags: u32, fd: i32, offset: u64) ->
         name: None,
         max_prot,
     })?;
+    if changes::mappings_wanted() {
+        let place = file.as_ref().and_then(|file| file.location.as_ref());
+        let flag = |on, bit| if on { bit } else { 0 };
+        let body = MappingBody {
+            op: mapping::MAP,
+            start: addr,
+            end: addr + pages * PAGE_SIZE,
+            offset: if file.is_some() { offset } else { 0 },
+            prot: changes::protection(wanted),
+            flags: flag(shared, mapping::SHARED)
+                | flag(file.is_none(), mapping::ANONYMOUS)
+                | flag(flags & MAP_FIXED != 0, mapping::FIXED),
+            ..MappingBody::default()
+        };
+        changes::mapping(body, place.map(|place| &place.path[..]));
+    }
     if flags & MAP_LOCKED != 0 && space.lock(addr, len, true, false).is_err() {
         space.unmap(addr, len)?;
         return Err(Errno::EAGAIN);
@@ -176,9 +197,24 @@ fn file_rights(file: &File, shared: bool, wanted: Prot) -> Result<Prot, Errno> {
     Ok(rights)
 }
 
+/// Tells of a change to a range.
+fn tell(op: u32, start: u64, len: u64, prot: u32) {
+    changes::mapping(
+        MappingBody {
+            op,
+            start,
+            end: start.saturating_add(len.div_ceil(PAGE_SIZE) * PAGE_SIZE),
+            prot,
+            ..MappingBody::default()
+        },
+        None,
+    );
+}
+
 /// munmap(2).
 pub fn munmap(addr: u64, len: u64) -> SysResult {
     space()?.unmap(addr, len)?;
+    tell(mapping::UNMAP, addr, len, 0);
     give_back::consider();
     Ok(0)
 }
@@ -207,13 +243,41 @@ pub fn mprotect(addr: u64, len: u64, prot: u32) -> SysResult {
         // Nothing grows upwards on x86-64.
         _ => return Err(Errno::EINVAL),
     };
-    space.protect(start, end - start, Prot::from_bits_truncate(plain))?;
+    let prot = Prot::from_bits_truncate(plain);
+    space.protect(start, end - start, prot)?;
+    tell(
+        mapping::PROTECT,
+        start,
+        end - start,
+        changes::protection(prot),
+    );
     Ok(0)
 }
 
 /// brk(2).
 pub fn brk(addr: u64) -> SysResult {
-    Ok(space()?.brk(addr) as usize)
+    let space = space()?;
+    let (start, old_end) = match changes::mappings_wanted() {
+        true => space.heap(),
+        false => (0, 0),
+    };
+    let end = space.brk(addr);
+    if end != old_end {
+        changes::mapping(
+            MappingBody {
+                op: mapping::BRK,
+                start,
+                end,
+                old_start: start,
+                old_end,
+                prot: PROT_READ | PROT_WRITE,
+                flags: mapping::ANONYMOUS,
+                ..MappingBody::default()
+            },
+            None,
+        );
+    }
+    Ok(end as usize)
 }
 
 /// pkey_mprotect(2): without protection keys, only the default one is valid.
@@ -257,5 +321,18 @@ pub fn mremap(addr: u64, old_len: u64, new_len: u64, flags: u32, target: u64) ->
     } else {
         Move::No
     };
-    Ok(space()?.remap(addr, old_len, new_len, how, keep)? as usize)
+    let to = space()?.remap(addr, old_len, new_len, how, keep)?;
+    let pages = |len: u64| len.div_ceil(PAGE_SIZE) * PAGE_SIZE;
+    changes::mapping(
+        MappingBody {
+            op: mapping::REMAP,
+            start: to,
+            end: to + pages(new_len),
+            old_start: addr,
+            old_end: addr + pages(old_len),
+            ..MappingBody::default()
+        },
+        None,
+    );
+    Ok(to as usize)
 }

@@ -23,7 +23,7 @@ use linux_raw_sys::{
         SOL_SOCKET,
     },
 };
-use vitrine_abi::nr;
+use vitrine_abi::{event::change::descriptor::RECEIVED, nr};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Registers the family.
@@ -324,7 +324,7 @@ impl ControlRoom {
         let mut numbers: Vec<i32> = Vec::new();
         let table = sched::current().files()?;
         for file in files.iter().take(room) {
-            match table.install(file.clone(), cloexec, 0) {
+            match table.install_as(file.clone(), cloexec, 0, (RECEIVED, -1)) {
                 Ok(fd) => numbers.push(fd),
                 Err(_) => break,
             }

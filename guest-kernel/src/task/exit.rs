@@ -72,6 +72,7 @@ fn end_task(status: u32) {
         end_everything_else(&task);
     }
     trace::exited(&task, final_status(&task, status, is_last), is_last);
+    trace::changes::space_left(&task, None);
     release_memory(&task);
     let files = task.files.lock().take();
     drop(files);

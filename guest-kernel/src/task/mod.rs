@@ -248,7 +248,9 @@ impl Task {
 
     /// Changes its credentials in one step.
     pub fn change_credentials(&self, change: impl FnOnce(&mut Credentials)) {
+        let before = crate::trace::changes::credentials_before(self);
         change(Arc::make_mut(&mut *self.credentials.lock()));
+        crate::trace::changes::credentials_changed(self, before);
     }
 
     /// Whether it is its process's leader: its tid is the pid.

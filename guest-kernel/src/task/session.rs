@@ -1,7 +1,7 @@
 //! Process groups and sessions: setpgid(2), setsid(2), and groups that lose their session's attention.
 
 use super::{Process, table};
-use crate::{Errno, sched, signal};
+use crate::{Errno, sched, signal, trace::changes};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{SIGCONT, SIGHUP};
@@ -48,7 +48,8 @@ pub fn set_group(pid: i32, pgid: i32) -> Result<(), Errno> {
             return Err(Errno::EPERM);
         }
     }
-    target.pgid.store(pgid, Ordering::Relaxed);
+    let old = target.pgid.swap(pgid, Ordering::Relaxed);
+    changes::session_changed(&target, old, target.sid.load(Ordering::Relaxed));
     Ok(())
 }
 
@@ -58,8 +59,9 @@ pub fn create() -> Result<i32, Errno> {
     if is_session_leader(&caller) || !table::group(caller.pid).is_empty() {
         return Err(Errno::EPERM);
     }
-    caller.sid.store(caller.pid, Ordering::Relaxed);
-    caller.pgid.store(caller.pid, Ordering::Relaxed);
+    let sid = caller.sid.swap(caller.pid, Ordering::Relaxed);
+    let pgid = caller.pgid.swap(caller.pid, Ordering::Relaxed);
+    changes::session_changed(&caller, pgid, sid);
     caller.has_tty.store(false, Ordering::Relaxed);
     Ok(caller.pid)
 }

@@ -221,7 +221,7 @@ fn descriptor(record: &mut Record, arg: u8, flags: u8, index: u8, value: u64, ta
     }
 }
 
-fn describe(record: &mut Record, arg: u8, flags: u8, index: u8, fd: i32, file: &File) {
+pub(super) fn describe(record: &mut Record, arg: u8, flags: u8, index: u8, fd: i32, file: &File) {
     let description = file.ops.describe(file);
     let open_flags = file.flags.load(Ordering::Relaxed);
     let (kind, text) = (description.kind, &description.text);

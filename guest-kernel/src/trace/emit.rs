@@ -3,14 +3,22 @@
 use super::{capture, events_on, filter, gate, ring};
 use crate::{
     arch,
-    signal::SigInfo,
-    task::{ExecArguments, Process, Task, usage},
+    fs::Metadata,
+    signal::{
+        SigInfo,
+        action::{SIG_DFL, SIG_IGN},
+        numbers::{DefaultAction, default_action},
+    },
+    task::{
+        ExecArguments, Process, Task,
+        usage::{self, Counter},
+    },
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vitrine_abi::event::{
     ClockBody, ExecBody, ExitBody, ForkBody, ITEM_CUT, MAX_RECORD, Record, RecordHeader,
-    SignalBody, StopBody, UnimplementedBody, field, kind, tag,
+    SignalBody, StopBody, UnimplementedBody, change, field, kind, tag,
 };
 use zerocopy::IntoBytes;
 
@@ -81,10 +89,8 @@ pub struct Program<'a> {
     pub arguments: &'a ExecArguments,
     /// Working directory.
     pub cwd: &'a [u8],
-    /// `st_dev` of the executable.
-    pub dev: u64,
-    /// `st_ino` of the executable.
-    pub ino: u64,
+    /// The executable.
+    pub file: Metadata,
 }
 
 /// The process runs another program, in `task`; `caller` called execve, and ends if it is another. To be called when exec can no longer fail.
@@ -97,15 +103,14 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
         path,
         arguments,
         cwd,
-        dev,
-        ino,
+        ref file,
     } = *program;
     let credentials = task.credentials();
     let body = ExecBody {
         uids: [credentials.uid, credentials.euid, credentials.suid],
         gids: [credentials.gid, credentials.egid, credentials.sgid],
-        dev,
-        ino,
+        dev: file.dev,
+        ino: file.ino,
         argc: arguments.argv.len() as u32,
         envc: arguments.envp.len() as u32,
     };
@@ -116,6 +121,16 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
         record.item(tag::STRING, field::COMM, 0, 0, capture::until_nul(&comm));
         strings(record, field::ARGV, &arguments.argv, MAX_RECORD / 2);
         strings(record, field::ENVP, &arguments.envp, MAX_RECORD);
+        let file = change::FileItem {
+            size: file.size,
+            mtime_ns: (file.mtime.sec.saturating_mul(1_000_000_000))
+                .saturating_add(file.mtime.nsec),
+            mode: file.mode,
+            uid: file.uid,
+            gid: file.gid,
+            pad: 0,
+        };
+        record.item(tag::STRUCT, change::field::FILE, 0, 0, file.as_bytes());
         if caller.tid != task.tid {
             let old_tid = caller.tid as u64;
             record.item(tag::COUNT, field::OLD_TID, 0, 0, old_tid.as_bytes());
@@ -168,7 +183,18 @@ pub fn exited(task: &Task, status: u32, process_ended: bool) {
         system_ns: used.system_ns,
         max_rss: used.peak_resident,
     };
-    put(kind::EXIT, task, body.as_bytes(), |_| ());
+    let count = |counter| used.counts.get(counter);
+    let usage = change::UsageItem {
+        faults: [count(Counter::MinorFaults), count(Counter::MajorFaults)],
+        switches: [
+            count(Counter::VoluntarySwitches),
+            count(Counter::InvoluntarySwitches),
+        ],
+        bytes: [count(Counter::BytesRead), count(Counter::BytesWritten)],
+    };
+    put(kind::EXIT, task, body.as_bytes(), |record| {
+        record.item(tag::STRUCT, change::field::USAGE, 0, 0, usage.as_bytes());
+    });
 }
 
 /// A signal is delivered to `task`: its handler is about to run, or its default action (not for one that is ignored).
@@ -176,7 +202,30 @@ pub fn signal(task: &Task, info: &SigInfo) {
     if !events_on() {
         return;
     }
-    let body = SignalBody {
+    let action = task.process.signals.action(info.signo);
+    let what = match (action.handler, default_action(info.signo)) {
+        (SIG_IGN, _) | (SIG_DFL, DefaultAction::Ignore) => change::action::IGNORE,
+        (SIG_DFL, DefaultAction::Stop) => change::action::STOP,
+        (SIG_DFL, DefaultAction::Terminate) => change::action::TERMINATE,
+        (SIG_DFL, DefaultAction::Core) => change::action::CORE,
+        _ => change::action::HANDLER,
+    };
+    let caught = what == change::action::HANDLER;
+    let effect = change::ActionItem {
+        handler: if caught { action.handler } else { 0 },
+        flags: action.flags,
+        mask: action.mask,
+        what,
+        pad: 0,
+    };
+    put(kind::SIGNAL, task, signal_body(info).as_bytes(), |record| {
+        record.item(tag::STRUCT, change::field::ACTION, 0, 0, effect.as_bytes());
+    });
+}
+
+/// `siginfo_t` as records have it.
+pub(super) fn signal_body(info: &SigInfo) -> SignalBody {
+    SignalBody {
         signo: info.signo as i32,
         code: info.code,
         errno: info.errno,
@@ -187,8 +236,7 @@ pub fn signal(task: &Task, info: &SigInfo) {
         value: info.value,
         utime: info.utime,
         stime: info.stime,
-    };
-    put(kind::SIGNAL, task, body.as_bytes(), |_| ());
+    }
 }
 
 /// A signal was thrown away because the process, or its thread if one is given, ignores it.
@@ -239,7 +287,10 @@ pub fn unimplemented(task: &Task, nr: u64) {
     put(kind::UNIMPLEMENTED, task, body.as_bytes(), |_| ());
 }
 
-fn put(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
+use put_with as put;
+
+/// Writes a record about `task`.
+pub(super) fn put_with(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
     let mut record = Record::new();
     record.start(body);
     items(&mut record);

@@ -7,11 +7,13 @@
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
 //! - [`ring`]: the writer's side of the event ring.
+//! - [`changes`]: records of changed mappings, descriptors, credentials, written where asked for.
 //! - [`emit`]: records that are not about calls: fork, exec, exit, signals.
 //!
 //! The format is `vitrine_abi::event`; its reader is `vitrine-introspect`.
 
 mod capture;
+pub mod changes;
 mod emit;
 mod filter;
 mod first;
@@ -132,6 +134,7 @@ pub fn init(boot: &BootInfo) {
     emit::set_frequency(boot.tsc_khz);
     emit::clock();
     LIMITS.set(boot);
+    changes::set_groups((boot.flags >> boot::TRACE_GROUPS_SHIFT) as u8);
     arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
     mailbox::init(boot.mailbox, boot.ram_bytes);
     if boot.filter.len != 0 {

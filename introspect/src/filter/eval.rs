@@ -153,6 +153,7 @@ pub fn subject(event: &Event) -> Option<Subject> {
         EventKind::Exec(_) => Subject::Event("procstart", "exec"),
         EventKind::Exit(_) => Subject::Event("procexit", "exit"),
         EventKind::Signal(_) => Subject::Event("signaldeliver", "signal"),
+        EventKind::Change(change) => Subject::Event(change.name(), change.name()),
         EventKind::Stop { .. } => Subject::Event("procstop", "stop"),
         EventKind::Drops { .. } => Subject::Event("drops", "drops"),
         EventKind::Unimplemented { .. } => Subject::Event("unimplemented", "unimplemented"),

@@ -77,7 +77,7 @@ pub const FIELDS: &[(&str, Field, Type, &str)] = &[
         "evt.type",
         Field::Type,
         Type::Text,
-        "name of the call (also %class); procstart, procfork, procexit, procname, signaldeliver, drops for other events",
+        "name of the call (also %class); procstart, procfork, procexit, procname, signaldeliver, mapping, descriptor, credentials, session, umask, signal_sent, drops for other events",
     ),
     (
         "evt.kind",

@@ -177,6 +177,7 @@ impl JsonSink {
         if let Some(caller) = exec.old_tid {
             signed(out, "old_tid", caller.into());
         }
+        event.extra.json(out);
         self.tail();
     }
 
@@ -205,6 +206,10 @@ impl JsonSink {
         unsigned(out, "user_ns", exit.body.user_ns);
         unsigned(out, "system_ns", exit.body.system_ns);
         unsigned(out, "max_rss", exit.body.max_rss);
+        key_of(out, "core");
+        let core = status & 0x7f != 0 && status & 0x80 != 0;
+        put(out, if core { "true" } else { "false" });
+        event.extra.json(out);
         self.tail();
     }
 
@@ -223,6 +228,7 @@ impl JsonSink {
         signals::info(&mut self.scratch, &strace::signal_info(body));
         put(out, ",\"text\":");
         ascii(out, &self.scratch);
+        event.extra.json(out);
         self.tail();
     }
 }
@@ -237,6 +243,11 @@ impl Sink for JsonSink {
             EventKind::Exec(exec) => self.exec(event, exec),
             EventKind::Exit(exit) => self.exit(event, exit),
             EventKind::Signal(body) => self.signal(event, body),
+            EventKind::Change(change) => {
+                self.head(event, change.name());
+                change.json(&mut self.out);
+                self.tail();
+            }
             EventKind::Fork {
                 child_pid,
                 child_tid,

@@ -223,6 +223,10 @@ impl Sink for PerfettoSink {
                 ..
             } => self.fork(event, *child_pid, *child_tid),
             EventKind::Exit(exit) => self.exit(event, exit),
+            EventKind::Change(change) => {
+                let line = crate::change::line(change);
+                self.instant(event, "process", change.name().as_bytes(), line.as_bytes());
+            }
             EventKind::Exec(_) => self.instant(event, "process", b"exec", &event.exe.clone()),
             EventKind::Drops { count, .. } => {
                 let details = format!("{count} events lost");

@@ -407,6 +407,12 @@ impl StraceSink {
         self.end_line();
     }
 
+    fn note_change(&mut self, event: &Event, change: &crate::change::Change) {
+        self.leader(event);
+        put(&mut self.out, &crate::change::line(change));
+        self.end_line();
+    }
+
     fn write_out(&mut self) -> io::Result<()> {
         self.line_written += self.out.len() - self.line_start;
         self.line_start = 0;
@@ -441,6 +447,7 @@ impl Sink for StraceSink {
                     self.superseded(event, caller);
                 }
             }
+            EventKind::Change(change) => self.note_change(event, change),
             EventKind::Internal | EventKind::Unimplemented { .. } | EventKind::Comm => {}
         }
         if self.out.len() >= BUFFER {

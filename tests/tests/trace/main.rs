@@ -1,5 +1,6 @@
 //! What `vitrine run --trace` logs: against what strace logs of the same program on the host ([`compare`]), as JSON, complete, and true.
 
+mod changes;
 mod compare;
 mod contents;
 mod log;
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let trials = compare::trials()
         .into_iter()
+        .chain(changes::trials())
         .chain(contents::trials())
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()

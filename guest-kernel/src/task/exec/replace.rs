@@ -8,7 +8,7 @@ use crate::{
     mm, sched,
     sync::{Interruptible, Mutex, wait_until},
     task::{Task, exit, hooks, table, usage},
-    trace,
+    trace::{self, changes},
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
@@ -57,10 +57,13 @@ pub fn replace(
     if let Some(thread) = new_thread {
         let successor = successor(&task, thread, image.space);
         report(&task, &successor);
+        let space = successor.space.lock().clone();
+        changes::space_left(&successor, space.as_deref());
         leave_to(&task, successor);
         return Ok(Outcome::Successor);
     }
     report(&task, &task);
+    changes::space_left(&task, Some(&image.space));
     enter_space(&task, image.space);
     task.thread.set_fs_base(0);
     task.thread.set_gs_base(0);
@@ -113,7 +116,9 @@ fn change_process(task: &Task, image: &Image, executable: Option<Running>) {
     if image.secure {
         task.parent_death_signal.store(0, Ordering::Relaxed);
     }
+    let before = changes::credentials_before(task);
     *task.credentials.lock() = Arc::new(image.credentials.clone());
+    changes::credentials_changed(task, before);
     *task.rseq.lock() = Default::default();
 }
 
@@ -121,18 +126,17 @@ fn change_process(task: &Task, image: &Image, executable: Option<Running>) {
 fn report(caller: &Task, task: &Task) {
     let process = &task.process;
     let executable = process.executable.lock().clone();
-    let identity = executable
+    let file = executable
         .as_ref()
-        .and_then(|file| file.inode.metadata().ok());
-    let (dev, ino) = identity.map_or((0, 0), |metadata| (metadata.dev, metadata.ino));
+        .and_then(|file| file.inode.metadata().ok())
+        .unwrap_or_default();
     let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path.clone());
     let cwd = task.fs.lock().cwd.lock().path.clone();
     let program = trace::Program {
         path: &path,
         arguments: &process.arguments.lock(),
         cwd: &cwd,
-        dev,
-        ino,
+        file,
     };
     trace::exec(caller, task, &program);
 }
