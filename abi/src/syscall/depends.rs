@@ -11,6 +11,7 @@ const CLONE_PARENT_SETTID: u64 = 0x0010_0000;
 const CLONE_CHILD_CLEARTID: u64 = 0x0020_0000;
 const CLONE_CHILD_SETTID: u64 = 0x0100_0000;
 const CLONE_PIDFD: u64 = 0x1000;
+const IPC_64: u32 = 0x100;
 
 /// The kind of argument `index` of call `nr`.
 pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
@@ -32,7 +33,7 @@ pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
             }
         }
         nr::MREMAP => {
-            if args[3] & 2 != 0 {
+            if args[3] & 3 == 3 {
                 Pointer
             } else {
                 Unused
@@ -45,7 +46,8 @@ pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
         nr::ARCH_PRCTL => match args[0] as u32 {
             0x1003 | 0x1004 => Struct(StructKind::Pointer, Dir::Out),
             0x1011 => Unused,
-            _ => Pointer,
+            0x1001 | 0x1002 => Pointer,
+            _ => Hex,
         },
         nr::CLONE => {
             let used = match index {
@@ -63,11 +65,11 @@ pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
             2 => Pointer,
             _ => Struct(StructKind::EpollEvent, Dir::In),
         },
-        nr::SOCKET => match args[0] as u32 {
+        nr::SOCKET | nr::SOCKETPAIR => match args[0] as u32 {
             2 | 10 => Enum(Set::IpProto),
             16 => Enum(Set::NetlinkFamily),
             17 => Hex32,
-            _ => Int,
+            _ => Ulong,
         },
         nr::SETSOCKOPT => sockopt(args, index, Dir::In),
         nr::GETSOCKOPT => sockopt(args, index, Dir::Out),
@@ -75,14 +77,53 @@ pub(super) fn resolve(nr: usize, args: &[u64; 6], index: usize) -> ArgKind {
             (1, 1) => Flags(Set::SeccompFlags),
             (1, _) => Struct(StructKind::SockFprog, Dir::In),
             (2, 1) => Hex32,
-            (2, _) => Struct(StructKind::Uint, Dir::In),
+            (2, _) => Struct(StructKind::SeccompAction, Dir::In),
             (_, 1) => Hex32,
             _ => Pointer,
         },
-        nr::PTRACE => match args[0] as u32 {
-            7 | 8 | 9 | 17 | 24 | 31 | 32 => Signal,
+        nr::PTRACE => match (args[0] as u32, index) {
+            (0, _) => Unused,
+            (_, 1) => Pid,
+            // ATTACH, INTERRUPT, KILL, LISTEN.
+            (16 | 0x4207 | 8 | 0x4208, _) => Unused,
+            (7 | 9 | 17 | 24 | 31 | 32, 3) => Signal,
             _ => Pointer,
         },
+        nr::SYSLOG => match args[0] as u32 {
+            // Those that read, and those that set a level.
+            2..=4 => [Pointer, Int][(index == 2) as usize],
+            8 => [Hex, Int][(index == 2) as usize],
+            0 | 1 | 5 | 6 | 7 | 9 | 10 => Unused,
+            _ => [Pointer, Int][(index == 2) as usize],
+        },
+        nr::MOUNT => mount(args[3], index),
+        nr::MODIFY_LDT => match args[0] as u32 {
+            1 | 0x11 => Struct(StructKind::UserDesc, Dir::In),
+            _ => Pointer,
+        },
+        nr::KCMP => match args[2] as u32 {
+            0 => Uint,
+            1..=6 => Unused,
+            _ => Hex,
+        },
+        nr::LANDLOCK_ADD_RULE => match args[1] as u32 {
+            1 => Struct(StructKind::LandlockPath, Dir::In),
+            _ => Pointer,
+        },
+        // The processor counts with a flag only.
+        nr::MEMBARRIER => [Unused, Int][(args[1] & 1) as usize],
+        nr::FSCONFIG => fsconfig(args[1] as u32, index),
+        nr::SHMCTL => match args[1] as u32 & !IPC_64 {
+            1 => Struct(StructKind::ShmidDs, Dir::In),
+            2 => Struct(StructKind::ShmidDs, Dir::Out),
+            _ => Pointer,
+        },
+        nr::MSGCTL => match args[1] as u32 & !IPC_64 {
+            1 => Struct(StructKind::MsqidDs, Dir::In),
+            2 => Struct(StructKind::MsqidDs, Dir::Out),
+            _ => Pointer,
+        },
+        nr::KEYCTL => keyctl(args[0] as u32, index),
         nr::REBOOT => match args[2] as u32 {
             0xa1b2_c3d4 => Str,
             _ => Unused,
@@ -108,6 +149,73 @@ pub(super) fn resolve_ret(nr: usize, args: &[u64; 6]) -> RetKind {
         },
         _ => RetKind::Int,
     }
+}
+
+/// mount's type and data: those flags that change an existing mount don't look at them.
+fn mount(flags: u64, index: usize) -> ArgKind {
+    const REMOUNT: u64 = 0x20;
+    // BIND, MOVE, UNBINDABLE, PRIVATE, SLAVE, SHARED.
+    const CHANGES: u64 = 0x1000 | 0x2000 | 0x2_0000 | 0x4_0000 | 0x8_0000 | 0x10_0000;
+    match (flags & REMOUNT != 0, flags & CHANGES != 0, index) {
+        (true, _, 2) | (false, true, _) => Pointer,
+        _ => Str,
+    }
+}
+
+fn fsconfig(command: u32, index: usize) -> ArgKind {
+    match (command, index) {
+        // CMD_CREATE, CMD_RECONFIGURE.
+        (6 | 7, 2 | 3) => Pointer,
+        (0, 3) => Pointer,
+        (0..=5, 2) => Str,
+        (1, 3) => Str,
+        (2, 3) => BufIn(4),
+        (3 | 4, 3) => Path,
+        (3 | 4, _) => AtFd,
+        (5, 3) => Pointer,
+        (5, _) => Fd,
+        (_, 2 | 3) => Pointer,
+        _ => Int,
+    }
+}
+
+fn keyctl(operation: u32, index: usize) -> ArgKind {
+    // In the order arg2, arg3, arg4, arg5.
+    let kinds = match operation {
+        // GET_KEYRING_ID.
+        0 => [KeySerial, Int, Unused, Unused],
+        // JOIN_SESSION_KEYRING.
+        1 => [Str, Unused, Unused, Unused],
+        // UPDATE.
+        2 => [KeySerial, BufIn(3), Size, Unused],
+        // REVOKE, CLEAR, INVALIDATE, ASSUME_AUTHORITY.
+        3 | 7 | 21 | 16 => [KeySerial, Unused, Unused, Unused],
+        // CHOWN.
+        4 => [KeySerial, Uid, Gid, Unused],
+        // SETPERM.
+        5 => [KeySerial, Hex32, Unused, Unused],
+        // DESCRIBE, READ, GET_SECURITY.
+        6 | 11 | 17 => [KeySerial, BufOut(3), Size, Unused],
+        // LINK, UNLINK.
+        8 | 9 => [KeySerial, KeySerial, Unused, Unused],
+        // SEARCH.
+        10 => [KeySerial, Str, Str, KeySerial],
+        // INSTANTIATE.
+        12 => [KeySerial, BufIn(3), Size, KeySerial],
+        // NEGATE.
+        13 => [KeySerial, Uint, KeySerial, Unused],
+        // SET_TIMEOUT.
+        15 => [KeySerial, Uint, Unused, Unused],
+        // SESSION_TO_PARENT.
+        18 => [Unused, Unused, Unused, Unused],
+        // GET_PERSISTENT.
+        22 => [Uid, KeySerial, Unused, Unused],
+        _ => [Hex, Hex, Hex, Hex],
+    };
+    index
+        .checked_sub(1)
+        .and_then(|i| kinds.get(i).copied())
+        .unwrap_or(Hex)
 }
 
 fn mode_if_created(flags: u64) -> ArgKind {
@@ -232,7 +340,7 @@ fn sockopt(args: &[u64; 6], index: usize, dir: Dir) -> ArgKind {
             6 => Enum(Set::TcpOpt),
             0 => Enum(Set::IpOpt),
             41 => Enum(Set::Ipv6Opt),
-            _ => Int,
+            _ => Uint,
         };
     }
     match (level, name) {

@@ -29,11 +29,11 @@ rows! {
     DUP3 dup3(oldfd: Fd, newfd: Fd, flags: Flags(S::PipeFlags)) -> Fd;
     FCNTL fcntl(fd: Fd, cmd: Enum(S::Fcntl), arg: Depends) -> Depends;
     FLOCK flock(fd: Fd, operation: Flags(S::Flock)) -> Int;
-    SENDFILE sendfile(out_fd: Fd, in_fd: Fd, offset: Struct(K::Long, InOut), count: Size) -> Int;
+    SENDFILE sendfile(out_fd: Fd, in_fd: Fd, offset: Struct(K::Ulong, InOut), count: Size) -> Int;
     SPLICE splice(fd_in: Fd, off_in: Struct(K::Long, InOut), fd_out: Fd, off_out: Struct(K::Long, InOut), len: Size, flags: Flags(S::Splice)) -> Int;
     TEE tee(fd_in: Fd, fd_out: Fd, len: Size, flags: Flags(S::Splice)) -> Int;
     VMSPLICE vmsplice(fd: Fd, iov: IoVec(2, In), nr_segs: Ulong, flags: Flags(S::Splice)) -> Int;
-    COPY_FILE_RANGE copy_file_range(fd_in: Fd, off_in: Struct(K::Long, InOut), fd_out: Fd, off_out: Struct(K::Long, InOut), len: Size, flags: Ulong) -> Int;
+    COPY_FILE_RANGE copy_file_range(fd_in: Fd, off_in: Struct(K::Long, InOut), fd_out: Fd, off_out: Struct(K::Long, InOut), len: Size, flags: Uint) -> Int;
     READAHEAD readahead(fd: Fd, offset: Offset, count: Size) -> Int;
     FADVISE64 fadvise64(fd: Fd, offset: Offset, len: Size, advice: Enum(S::Fadvise)) -> Int;
     FALLOCATE fallocate(fd: Fd, mode: Flags(S::Fallocate), offset: Offset, len: Offset) -> Int;
@@ -42,7 +42,7 @@ rows! {
     FDATASYNC fdatasync(fd: Fd) -> Int;
     SYNCFS syncfs(fd: Fd) -> Int;
     SYNC sync() -> Int;
-    CLOSE_RANGE close_range(first: Fd, last: Fd, flags: Flags(S::CloseRange)) -> Int;
+    CLOSE_RANGE close_range(first: Uint, last: Uint, flags: Flags(S::CloseRange)) -> Int;
     CACHESTAT cachestat(fd: Fd, cstat_range: Pointer, cstat: Pointer, flags: Hex32) -> Int;
     EPOLL_CREATE epoll_create(size: Int) -> Fd;
     EPOLL_CREATE1 epoll_create1(flags: Flags(S::EpollCreate)) -> Fd;
@@ -65,18 +65,18 @@ rows! {
     INOTIFY_RM_WATCH inotify_rm_watch(fd: Fd, wd: Int) -> Int;
     FANOTIFY_INIT fanotify_init(flags: Flags(S::FanClass), event_f_flags: Flags(S::OpenFlags)) -> Fd;
     FANOTIFY_MARK fanotify_mark(fanotify_fd: Fd, flags: Flags(S::FanMark), mask: Flags(S::FanMask), dirfd: AtFd, pathname: Path) -> Int;
-    IO_SETUP io_setup(nr_events: Uint, ctx_idp: Struct(K::Pointer, InOut)) -> Int;
-    IO_DESTROY io_destroy(ctx_id: Hex) -> Int;
-    IO_GETEVENTS io_getevents(ctx_id: Hex, min_nr: Long, nr: Long, events: Pointer, timeout: Struct(K::Timespec, In)) -> Int;
-    IO_PGETEVENTS io_pgetevents(ctx_id: Hex, min_nr: Long, nr: Long, events: Pointer, timeout: Struct(K::Timespec, In), usig: Pointer) -> Int;
-    IO_SUBMIT io_submit(ctx_id: Hex, nr: Long, iocbpp: Pointer) -> Int;
-    IO_CANCEL io_cancel(ctx_id: Hex, iocb: Pointer, result: Pointer) -> Int;
+    IO_SETUP io_setup(nr_events: Uint, ctx_idp: Struct(K::Pointer, Out)) -> Int;
+    IO_DESTROY io_destroy(ctx_id: Pointer) -> Int;
+    IO_GETEVENTS io_getevents(ctx_id: Pointer, min_nr: Long, nr: Long, events: Pointer, timeout: Struct(K::Timespec, In)) -> Int;
+    IO_PGETEVENTS io_pgetevents(ctx_id: Pointer, min_nr: Long, nr: Long, events: Pointer, timeout: Struct(K::Timespec, In), usig: Pointer) -> Int;
+    IO_SUBMIT io_submit(ctx_id: Pointer, nr: Long, iocbpp: Pointer) -> Int;
+    IO_CANCEL io_cancel(ctx_id: Pointer, iocb: Pointer, result: Pointer) -> Int;
     IO_URING_SETUP io_uring_setup(entries: Uint, params: Struct(K::IoUringParams, InOut)) -> Fd;
     IO_URING_ENTER io_uring_enter(fd: Fd, to_submit: Uint, min_complete: Uint, flags: Flags(S::IoUringEnter), sig: Struct(K::SigSet, In), sigsz: Size) -> Int;
     IO_URING_REGISTER io_uring_register(fd: Fd, opcode: Enum(S::IoUringRegister), arg: Pointer, nr_args: Uint) -> Int;
     PIDFD_OPEN pidfd_open(pid: Pid, flags: Flags(S::Pidfd)) -> Fd;
     PIDFD_GETFD pidfd_getfd(pidfd: Fd, targetfd: Int, flags: Hex32) -> Fd;
     MEMFD_CREATE memfd_create(name: Str, flags: Flags(S::Memfd)) -> Fd;
-    MEMFD_SECRET memfd_secret(flags: Hex32) -> Fd;
+    MEMFD_SECRET memfd_secret(flags: Flags(S::MemfdSecret)) -> Fd;
     USERFAULTFD userfaultfd(flags: Flags(S::Userfaultfd)) -> Fd;
 }

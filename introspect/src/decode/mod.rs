@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: one argument by its kind in the system-call table; [`ret`]: results.
 //! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios;
-//!   [`system`]: clocks, scheduling, capabilities and other rare ones.
+//!   [`system`]: clocks, scheduling, capabilities; `rare`: what few programs use.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
 //! - [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
 //!
@@ -12,6 +12,7 @@ pub mod args;
 pub mod errno;
 pub mod names;
 pub mod notation;
+mod rare;
 pub mod ret;
 pub mod signals;
 pub mod sockets;

@@ -236,3 +236,16 @@ fn file_system(magic: u64) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// Appends a `struct ustat`.
+pub fn ustat(out: &mut Vec<u8>, view: View<'_>) {
+    put(out, "{f_tfree=");
+    text::udec(out, u64::from(view.u32(0)));
+    put(out, ", f_tinode=");
+    text::udec(out, view.u64(8));
+    put(out, ", f_fname=");
+    text::quoted(out, view.string(16, 6));
+    put(out, ", f_fpack=");
+    text::quoted(out, view.string(22, 6));
+    out.push(b'}');
+}

@@ -1,6 +1,8 @@
 //! Structures as strace prints them, from their bytes as they lay in the program's memory.
 
-use super::{Style, View, args, names, put, signals, sockets, stat, system, terminal, text};
+use super::{
+    Style, View, args, names, put, rare, signals, sockets, stat, system, terminal, text,
+};
 use crate::event::SyscallEvent;
 use vitrine_abi::{
     event::tag,
@@ -24,6 +26,7 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
     match kind {
         StructKind::Int => bracketed(out, |out| text::dec(out, i64::from(view.i32(0)))),
         StructKind::Uint => bracketed(out, |out| text::udec(out, u64::from(view.u32(0)))),
+        StructKind::Ulong => bracketed(out, |out| text::udec(out, view.u64(0))),
         StructKind::Long => bracketed(out, |out| text::dec(out, view.i64(0))),
         StructKind::Pointer => bracketed(out, |out| text::address(out, view.u64(0))),
         StructKind::Id => bracketed(out, |out| args::id(out, view.u32(0))),
@@ -203,12 +206,12 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
             out.push(b'}');
         }
         StructKind::Sembuf => {
-            put(out, "{");
+            put(out, "{sem_num=");
             text::udec(out, u64::from(view.u16(0)));
-            put(out, ", ");
+            put(out, ", sem_op=");
             text::dec(out, i64::from(view.u16(2) as i16));
-            put(out, ", ");
-            text::hex(out, u64::from(view.u16(4)));
+            put(out, ", sem_flg=");
+            names::of(Set::SemopFlags).write(out, u64::from(view.u16(4)));
             put(out, "}");
         }
         StructKind::Timex => system::timex(out, view),
@@ -219,16 +222,87 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         StructKind::MqAttr => system::mq_attr(out, view),
         StructKind::Ifreq => system::interface(out, view, context.call),
         StructKind::Termios2 => terminal::termios(out, view, context.style),
-        // Kinds whose members have no names here: where they are.
-        StructKind::MMsgHdr
-        | StructKind::Ustat
-        | StructKind::Rseq
-        | StructKind::IoUringParams
-        | StructKind::SockFprog => {
+        StructKind::Ustat => stat::ustat(out, view),
+        StructKind::IoUringParams => rare::io_uring(out, view, context.out),
+        StructKind::SockFprog => {
+            put(out, "{len=");
+            text::udec(out, u64::from(view.u16(0)));
+            put(out, ", filter=");
+            text::address(out, view.u64(8));
+            out.push(b'}');
+        }
+        StructKind::SeccompAction => bracketed(out, |out| {
+            names::of(Set::SeccompAction).write(out, u64::from(view.u32(0)));
+        }),
+        StructKind::MpolMode => bracketed(out, |out| {
+            names::of(Set::MpolMode).write(out, u64::from(view.u32(0)));
+        }),
+        StructKind::UserDesc => rare::segment(out, view, context.call),
+        StructKind::SysctlArgs => rare::sysctl(out, view),
+        StructKind::FileHandle => file_handle(out, view, None, context),
+        StructKind::MountAttr => rare::mount_attributes(out, view),
+        StructKind::LandlockRuleset => {
+            put(out, "{handled_access_fs=");
+            names::of(Set::LandlockAccess).write(out, view.u64(0));
+            put(out, if context.call.args[1] > 8 { ", ...}" } else { "}" });
+        }
+        StructKind::LandlockPath => {
+            put(out, "{allowed_access=");
+            names::of(Set::LandlockAccess).write(out, view.u64(0));
+            put(out, ", parent_fd=");
+            text::dec(out, i64::from(view.i32(8)));
+            if context.style.fd_paths {
+                args::info_path(out, context.call.items.fd_among(context.index, view.i32(8)));
+            }
+            out.push(b'}');
+        }
+        StructKind::ShmidDs => rare::shared_memory(out, view, context.call),
+        StructKind::MsqidDs => rare::queue(out, view, context.call),
+        StructKind::PerfEventAttr => rare::perf_event(out, view),
+        // A message is more than its head.
+        StructKind::MMsgHdr => {
             let raw = context.call.args.get(context.index).copied().unwrap_or(0);
             text::address(out, raw);
         }
     }
+}
+
+/// A file's handle: how long one may be until it is filled in, as a whole then.
+pub(super) fn file_handle(
+    out: &mut Vec<u8>,
+    before: View<'_>,
+    after: Option<View<'_>>,
+    context: &Context<'_>,
+) {
+    const HEADER: usize = 8;
+    const MAX_HANDLE: u32 = 128;
+    let given = context.call.nr as usize == vitrine_abi::nr::OPEN_BY_HANDLE_AT;
+    put(out, "{handle_bytes=");
+    text::udec(out, u64::from(before.u32(0)));
+    let whole = after.or(given.then_some(before));
+    let Some(whole) = whole else {
+        return out.push(b'}');
+    };
+    if whole.u32(0) != before.u32(0) {
+        put(out, " => ");
+        text::udec(out, u64::from(whole.u32(0)));
+    }
+    if context.call.succeeded() || given {
+        put(out, ", handle_type=");
+        text::dec(out, i64::from(whole.i32(4)));
+        put(out, ", f_handle=");
+        let len = HEADER + whole.u32(0).min(MAX_HANDLE) as usize;
+        let handle = whole.0.get(HEADER..len).unwrap_or_default();
+        if handle.is_empty() {
+            put(out, "\"\"");
+        } else {
+            put(out, "0x");
+            for byte in handle {
+                text::hex_byte(out, *byte);
+            }
+        }
+    }
+    out.push(b'}');
 }
 
 fn bracketed(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>)) {
@@ -260,7 +334,7 @@ pub fn time(out: &mut Vec<u8>, kind: StructKind, view: View<'_>) {
             ", tv_nsec="
         },
     );
-    text::dec(out, view.i64(8));
+    text::udec(out, view.u64(8));
     out.push(b'}');
 }
 
@@ -279,7 +353,7 @@ fn time_pair(out: &mut Vec<u8>, view: View<'_>, unit: &str) {
                 put(out, ", tv_");
                 put(out, unit);
                 out.push(b'=');
-                text::dec(out, fraction);
+                text::udec(out, fraction as u64);
                 out.push(b'}');
                 let width = if unit == "nsec" { 9 } else { 6 };
                 date_comment(out, seconds, fraction, width);
@@ -292,7 +366,13 @@ fn time_pair(out: &mut Vec<u8>, view: View<'_>, unit: &str) {
 /// ` /* 1970-01-01T00:00:05.000006+0000 */`; nothing for the epoch itself.
 pub(super) fn date_comment(out: &mut Vec<u8>, seconds: i64, fraction: i64, width: usize) {
     let range = 0..10i64.pow(width as u32);
-    if (seconds == 0 && fraction == 0) || !range.contains(&fraction) {
+    // The C library's year is an int.
+    const LAST: i64 = 67_768_036_191_676_799;
+    let representable = -LAST..=LAST;
+    if (seconds == 0 && fraction == 0)
+        || !range.contains(&fraction)
+        || !representable.contains(&seconds)
+    {
         return;
     }
     put(out, " /* ");
@@ -351,6 +431,7 @@ fn sigaction(out: &mut Vec<u8>, view: View<'_>) {
     match view.u64(0) {
         0 => put(out, "SIG_DFL"),
         1 => put(out, "SIG_IGN"),
+        u64::MAX => put(out, "SIG_ERR"),
         handler => text::hex(out, handler),
     }
     put(out, ", sa_mask=");

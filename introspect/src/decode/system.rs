@@ -56,7 +56,7 @@ pub(super) fn sigevent(out: &mut Vec<u8>, view: View<'_>) {
     put(out, "sigev_signo=");
     match notify {
         SIGEV_SIGNAL | SIGEV_THREAD | SIGEV_THREAD_ID => signals::name(out, view.i32(8)),
-        _ => text::dec(out, i64::from(view.i32(8))),
+        _ => text::udec(out, u64::from(view.u32(8))),
     }
     put(out, ", sigev_notify=");
     names::of(Set::SigevNotify).write(out, u64::from(notify));
@@ -132,7 +132,11 @@ pub(super) fn futex_waitv(out: &mut Vec<u8>, view: View<'_>) {
 /// Appends a `struct mq_attr`.
 pub(super) fn mq_attr(out: &mut Vec<u8>, view: View<'_>) {
     put(out, "{mq_flags=");
-    names::of(Set::OpenFlags).write(out, view.u64(0));
+    match view.u64(0) {
+        0 => put(out, "0"),
+        0o4000 => put(out, "O_NONBLOCK"),
+        flags => names::of(Set::OpenFlags).write(out, flags),
+    }
     signed(out, ", mq_maxmsg=", view.i64(8));
     signed(out, ", mq_msgsize=", view.i64(16));
     signed(out, ", mq_curmsgs=", view.i64(24));

@@ -154,7 +154,7 @@ pub(super) const MPOL_GET: Names = Names {
 
 /// mbind, argument 2.
 pub(super) const MPOL_MODE: Names = Names {
-    field: u64::MAX,
+    field: 0x1fff,
     values: &[
         (0x0, "MPOL_DEFAULT"),
         (0x1, "MPOL_PREFERRED"),
@@ -163,7 +163,11 @@ pub(super) const MPOL_MODE: Names = Names {
         (0x4, "MPOL_LOCAL"),
         (0x5, "MPOL_PREFERRED_MANY"),
     ],
-    bits: &[],
+    bits: &[
+        (0x8000, "MPOL_F_STATIC_NODES"),
+        (0x4000, "MPOL_F_RELATIVE_NODES"),
+        (0x2000, "MPOL_F_NUMA_BALANCING"),
+    ],
     unknown: "MPOL_???",
     zero: "0",
     unknown_bits: "",

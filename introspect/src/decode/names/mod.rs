@@ -8,7 +8,7 @@ mod io;
 pub(in crate::decode) mod ioctl;
 mod ipc;
 mod memory;
-mod net;
+pub(in crate::decode) mod net;
 mod process;
 mod rare;
 mod signal;
@@ -237,15 +237,22 @@ pub fn of(set: Set) -> &'static Names {
         Set::SigevNotify => &rare::SIGEV_NOTIFY,
         Set::InterfaceFlags => &rare::INTERFACE_FLAGS,
         Set::Futex2 => &rare::FUTEX2,
+        Set::MovePages => &rare::MOVE_PAGES,
+        Set::LandlockAccess => &rare::LANDLOCK_ACCESS,
+        Set::IoUringSetup => &rare::IO_URING_SETUP,
+        Set::IoUringFeatures => &rare::IO_URING_FEATURES,
+        Set::MemfdSecret => &rare::MEMFD_SECRET,
+        Set::SeccompAction => &rare::SECCOMP_ACTION,
+        Set::SemopFlags => &rare::SEMOP_FLAGS,
+        Set::Propagation => &rare::PROPAGATION,
     }
 }
 
-/// Flags of clone(2) and clone3(2).
+/// Flags of clone(2), without those that lie in the signal's byte or beyond 32 bits, and of clone3(2).
 pub static CLONE: Names = Names {
     field: 0,
     values: &[],
     bits: &[
-        (0x80, "CLONE_NEWTIME"),
         (0x100, "CLONE_VM"),
         (0x200, "CLONE_FS"),
         (0x400, "CLONE_FILES"),
@@ -260,7 +267,6 @@ pub static CLONE: Names = Names {
         (0x80000, "CLONE_SETTLS"),
         (0x100000, "CLONE_PARENT_SETTID"),
         (0x200000, "CLONE_CHILD_CLEARTID"),
-        (0x400000, "CLONE_DETACHED"),
         (0x800000, "CLONE_UNTRACED"),
         (0x1000000, "CLONE_CHILD_SETTID"),
         (0x2000000, "CLONE_NEWCGROUP"),
@@ -270,6 +276,7 @@ pub static CLONE: Names = Names {
         (0x20000000, "CLONE_NEWPID"),
         (0x40000000, "CLONE_NEWNET"),
         (0x80000000, "CLONE_IO"),
+        (0x80, "CLONE_NEWTIME"),
         (0x100000000, "CLONE_CLEAR_SIGHAND"),
         (0x200000000, "CLONE_INTO_CGROUP"),
     ],
