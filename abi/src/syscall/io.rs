@@ -30,7 +30,7 @@ rows! {
     FCNTL fcntl(fd: Fd, cmd: Enum(S::Fcntl), arg: Depends) -> Depends;
     FLOCK flock(fd: Fd, operation: Flags(S::Flock)) -> Int;
     SENDFILE sendfile(out_fd: Fd, in_fd: Fd, offset: Struct(K::Ulong, InOut), count: Size) -> Int;
-    SPLICE splice(fd_in: Fd, off_in: Struct(K::Long, InOut), fd_out: Fd, off_out: Struct(K::Long, InOut), len: Size, flags: Flags(S::Splice)) -> Int;
+    SPLICE splice(fd_in: Fd, off_in: Struct(K::Long, In), fd_out: Fd, off_out: Struct(K::Long, In), len: Size, flags: Flags(S::Splice)) -> Int;
     TEE tee(fd_in: Fd, fd_out: Fd, len: Size, flags: Flags(S::Splice)) -> Int;
     VMSPLICE vmsplice(fd: Fd, iov: IoVec(2, In), nr_segs: Ulong, flags: Flags(S::Splice)) -> Int;
     COPY_FILE_RANGE copy_file_range(fd_in: Fd, off_in: Struct(K::Long, InOut), fd_out: Fd, off_out: Struct(K::Long, InOut), len: Size, flags: Uint) -> Int;

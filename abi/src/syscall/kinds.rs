@@ -125,6 +125,8 @@ pub enum ArgKind {
     Nodemask(u8, Dir),
     /// A System V message: its type, then as many bytes as another argument says.
     Message(u8, Dir),
+    /// A socket option's value; its length is argument 4 (`In`), or behind it (`Out`, `socklen_t *`).
+    SockOpt(Dir),
     /// A key's serial number, or a special keyring.
     KeySerial,
 }
@@ -185,7 +187,8 @@ sets! {
     Shmat, Shmctl, Shutdown, SigProcMask, SignalFd, SigactionFlags, SigaltstackFlags, SockType, SockAccept, SockOptLevel, SockOpt,
     Splice, StatxMask, StatxAttr, SwapFlags, SyncFileRange, Syslog, TcpOpt, TimerFdCreate, TimerFdSet, TimerAbs, Umount,
     Userfaultfd, WaitOptions, WaitidOptions, Xattr, DumpMode, IpProto, NetlinkFamily, FutexBitset, IpOpt, Ipv6Opt,
-    ClockState, ClockStatus, ClockModes, Capabilities, SchedFlags, SigevNotify, InterfaceFlags, Futex2, MovePages, LandlockAccess, IoUringSetup, IoUringFeatures, MemfdSecret, SeccompAction, SemopFlags, Propagation,
+    ClockState, ClockStatus, ClockModes, Capabilities, SchedFlags, SigevNotify, InterfaceFlags, Futex2, MovePages, MpolModifiers, Capability, SeccompMode, TscMode, SecureBits, MceKill, MceKillPolicy, SetMm,
+    CapAmbient, Speculation, SpeculationMode, Dispatch, Seals, DirectoryNotify, TerminalFlow, TerminalFlush, LogLevel, LandlockAccess, IoUringSetup, IoUringFeatures, MemfdSecret, SeccompAction, SemopFlags, Propagation,
 }
 
 macro_rules! structs {
@@ -207,6 +210,8 @@ macro_rules! structs {
 structs! {
     /// A 32-bit number.
     Int = 4,
+    /// Whether the time-stamp counter may be read (prctl).
+    TscMode = 4,
     /// What a seccomp filter may answer.
     SeccompAction = 4,
     /// A 32-bit number without sign, in hexadecimal where it is an address or flags.
@@ -277,6 +282,8 @@ structs! {
     FOwnerEx = 8,
     /// The kernel's `struct termios`.
     Termios = 36,
+    /// The older `struct termio`.
+    Termio = 18,
     /// `struct termios2`.
     Termios2 = 44,
     /// `struct winsize`.

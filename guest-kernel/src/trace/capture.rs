@@ -91,6 +91,10 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
                     set_descriptors(record, arg, value, length(args, bits), task);
                 }
             }
+            ArgKind::SockOpt(Dir::In) => {
+                let len = length(args, 4) & 0x7fff_ffff;
+                option_value(record, arg, 0, value, len);
+            }
             ArgKind::Nodemask(bits, Dir::In) => {
                 words(record, arg, 0, value, length(args, bits));
             }
@@ -187,6 +191,10 @@ pub(super) fn after(
                 );
             }
             ArgKind::FdSet(bits) => fd_set(record, arg, ITEM_OUT, value, length(args, bits)),
+            ArgKind::SockOpt(Dir::Out) => {
+                let len = user::read::<u32>(length(args, 4)).unwrap_or(0);
+                option_value(record, arg, ITEM_OUT, value, u64::from(len));
+            }
             ArgKind::Nodemask(bits, Dir::Out) => {
                 words(record, arg, ITEM_OUT, value, length(args, bits));
             }
@@ -230,6 +238,13 @@ fn failed(record: &mut Record, call: &Syscall, args: &[u64; 6]) {
             _ => {}
         }
     }
+}
+
+/// A socket option's value: at least as much of it as has names.
+fn option_value(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64) {
+    const STRUCTURES: u64 = 32;
+    let limit = u64::from(LIMITS.buffer.load(Ordering::Relaxed)).max(STRUCTURES);
+    bytes(record, tag::BYTES, arg, flags, 0, addr, len, limit);
 }
 
 /// A set of bits in words, of which `bits` is one more than there are.
@@ -485,6 +500,15 @@ fn structure(
     match kind {
         StructKind::MsgHdr if flags & ITEM_OUT == 0 => {
             message(record, arg, 0, addr, u64::MAX, task);
+        }
+        StructKind::CloneArgs if size == kind.size() as u64 => {
+            let ids = addr.wrapping_add(64);
+            if let Ok([set, count]) = user::read::<[u64; 2]>(ids)
+                && set != 0
+            {
+                let len = count.min(32) * 4;
+                bytes(record, tag::BYTES, arg, flags, 0, set, len, len);
+            }
         }
         StructKind::SigSetArg => {
             if let Ok([set, size]) = user::read::<[u64; 2]>(addr)

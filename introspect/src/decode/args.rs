@@ -1,7 +1,7 @@
 //! One argument of a call as text, by its kind.
 
 use super::{
-    Style, View, buffer, names, notation, put, signals, sockets, stat,
+    Style, View, buffer, names, notation, options, put, signals, sockets, stat,
     structs::{self, Context},
     terminal, text,
 };
@@ -61,6 +61,7 @@ pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
             | ArgKind::CpuSet(_, Dir::Out)
             | ArgKind::Nodemask(_, Dir::Out)
             | ArgKind::Message(_, Dir::Out)
+            | ArgKind::SockOpt(Dir::Out)
     )
 }
 
@@ -93,8 +94,16 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             }
             huge_page_size(out, raw as u32, prefix, !alone);
         }
+        // An old way to say that the flags are flags.
+        ArgKind::Flags(Set::MountFlags) if raw & 0xffff_0000 == 0xc0ed_0000 => {
+            put(out, "MS_MGC_VAL");
+            if raw & !0xffff_0000 != 0 {
+                out.push(b'|');
+                names::of(Set::MountFlags).write(out, raw & !0xffff_0000);
+            }
+        }
         ArgKind::Flags(set) => names::of(set).write(out, flag_bits(set, raw)),
-        ArgKind::Enum(set) => enumeration(out, set, raw),
+        ArgKind::Enum(set) => enumeration(out, call, set, raw),
         ArgKind::Mode => text::mode(out, u64::from(raw as u32 & 0xffff)),
         ArgKind::FileMode => stat::file_mode(out, raw as u32 & 0xffff),
         ArgKind::Dev => stat::device(out, u64::from(raw as u32)),
@@ -127,7 +136,15 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             _ => text::address(out, raw),
         },
         ArgKind::BufIn(len) => match call.items.find(tag::BYTES, index, false) {
-            Some(item) if !item.is_fault() && is_sensible(call, len) => buffer(out, item.data, item.is_cut(), style),
+            Some(item) if !item.is_fault() && is_sensible(call, len) => {
+                // An attribute that is a string is shown without its end.
+                let is_attribute = matches!(
+                    call.nr as usize,
+                    nr::SETXATTR | nr::LSETXATTR | nr::FSETXATTR
+                );
+                let shown = item.data.strip_suffix(b"\0").filter(|_| is_attribute);
+                buffer(out, shown.unwrap_or(item.data), item.is_cut(), style);
+            }
             _ => text::address(out, raw),
         },
         ArgKind::BufOut(_) => match call.items.find(tag::BYTES, index, true) {
@@ -157,11 +174,14 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             }
         }
         ArgKind::SockAddr(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
-            Some(item) if !item.is_fault() => sockets::address(out, item.data),
+            Some(item) if !item.is_fault() && item.data.len() > 1 => {
+                sockets::address(out, item.data);
+            }
             _ => text::address(out, raw),
         },
-        ArgKind::FdSet(_) => match call.items.find(tag::BYTES, index, false) {
-            Some(item) if !item.is_fault() => fd_set(out, item.data, |out, fd| {
+        ArgKind::FdSet(_) if (call.args[0] as i32) < 0 => text::address(out, raw),
+        ArgKind::FdSet(count) => match call.items.find(tag::BYTES, index, false) {
+            Some(item) if !item.is_fault() => fd_set(out, item.data, below(call, count), |out, fd| {
                 if style.fd_paths {
                     info_path(out, call.items.fd_among(index, fd));
                 }
@@ -170,7 +190,7 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         },
         ArgKind::CpuSet(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
             Some(item) if !item.is_fault() => {
-                fd_set(out, item.data, |_, _| ());
+                fd_set(out, item.data, usize::MAX, |_, _| ());
                 let more = dir == Dir::In && call.args[1] > CPU_SET_MAX;
                 if more && out.pop().is_some() {
                     put(out, if out.ends_with(b"[") { "...]" } else { " ...]" });
@@ -198,6 +218,14 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
                     }
                     out.push(b'}');
                 }
+                None => text::address(out, raw),
+            }
+        }
+        ArgKind::SockOpt(dir) => {
+            let after = dir == Dir::Out;
+            let item = call.items.find(tag::BYTES, index, after);
+            match item.filter(|item| !item.is_fault() && (!after || call.succeeded())) {
+                Some(item) => options::value(out, call, &item, after, style),
                 None => text::address(out, raw),
             }
         }
@@ -310,7 +338,7 @@ pub fn id(out: &mut Vec<u8>, value: u32) {
     }
 }
 
-fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
+fn enumeration(out: &mut Vec<u8>, call: &SyscallEvent, set: Set, raw: u64) {
     const IPC_64: u64 = 0x100;
     let value = match set {
         Set::Ptrace => raw,
@@ -320,6 +348,31 @@ fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
         Set::Shmctl | Set::Semctl | Set::Msgctl if value & IPC_64 != 0 => {
             put(out, "IPC_64|");
             names::of(set).write(out, value & !IPC_64);
+        }
+        // What attaches a filter and what reads it have one number.
+        Set::SockOpt if value == 26 && call.nr as usize == nr::SETSOCKOPT => {
+            put(out, "SO_ATTACH_FILTER");
+        }
+        Set::Capability | Set::SeccompMode | Set::MceKill | Set::CapAmbient | Set::Speculation | Set::DumpMode => {
+            names::of(set).write(out, raw);
+        }
+        Set::MpolMode => {
+            const MODIFIERS: u64 = 0xe000;
+            let value = match raw >> 32 {
+                0 => value,
+                _ => raw,
+            };
+            let (kind, modifiers) = (value & !MODIFIERS, value & MODIFIERS);
+            let known = kind <= 0x1fff && names::of(set).value(kind).is_some();
+            if known || modifiers == 0 {
+                names::of(set).write(out, kind);
+                if known && modifiers != 0 {
+                    out.push(b'|');
+                    names::of(Set::MpolModifiers).write(out, modifiers);
+                }
+            } else {
+                names::of(Set::MpolModifiers).write(out, value);
+            }
         }
         Set::Personality if value == 0xffff_ffff => text::hex(out, value),
         Set::Syslog => {
@@ -345,7 +398,8 @@ pub(crate) fn flag_bits(set: Set, raw: u64) -> u64 {
         | Set::MpolGet
         | Set::KexecArch
         | Set::KexecFile
-        | Set::PkeyAccess => raw,
+        | Set::PkeyAccess
+        | Set::SecureBits => raw,
         _ => u64::from(raw as u32),
     }
 }
@@ -383,7 +437,17 @@ fn clone_flags(out: &mut Vec<u8>, raw: u64) {
 fn futex_op(out: &mut Vec<u8>, op: u32) {
     const PRIVATE: u32 = 128;
     const CLOCK_REALTIME: u32 = 256;
-    let command = op & !(PRIVATE | CLOCK_REALTIME);
+    const WITH_CLOCK: [u32; 5] = [0, 9, 11, 12, 13];
+    const FD: u32 = 2;
+    let plain = op & !(PRIVATE | CLOCK_REALTIME);
+    let command = if op & CLOCK_REALTIME != 0 && !WITH_CLOCK.contains(&plain) {
+        op
+    } else {
+        plain
+    };
+    if command == FD && op & PRIVATE != 0 {
+        return put(out, "FUTEX_FD|FUTEX_PRIVATE_FLAG");
+    }
     match names::of(Set::FutexOp).value(u64::from(command)) {
         Some(name) => {
             put(out, name);
@@ -424,7 +488,7 @@ fn flags_mode(out: &mut Vec<u8>, set: Set, raw: u32) {
     if flags != 0 {
         let names = names::of(set);
         names.write(out, flags);
-        if names.bits.iter().any(|(bits, _)| flags & bits == *bits) {
+        if huge != 0 || names.bits.iter().any(|(bits, _)| flags & bits == *bits) {
             out.push(b'|');
         }
     }
@@ -467,9 +531,22 @@ fn ioprio(out: &mut Vec<u8>, raw: u32) {
 }
 
 fn quota_command(out: &mut Vec<u8>, raw: u32) {
+    const COMMANDS: [&str; 9] = [
+        "Q_SYNC", "Q_QUOTAON", "Q_QUOTAOFF", "Q_GETFMT", "Q_GETINFO", "Q_SETINFO", "Q_GETQUOTA",
+        "Q_SETQUOTA", "Q_GETNEXTQUOTA",
+    ];
     put(out, "QCMD(");
-    text::hex(out, u64::from(raw >> 8));
-    put(out, " /* Q_??? */, ");
+    let number = (raw >> 8).checked_sub(0x80_0001);
+    match number.and_then(|number| COMMANDS.get(number as usize)) {
+        Some(name) => {
+            put(out, name);
+            put(out, ", ");
+        }
+        None => {
+            text::hex(out, u64::from(raw >> 8));
+            put(out, " /* Q_??? */, ");
+        }
+    }
     match raw & 0xff {
         0 => put(out, "USRQUOTA"),
         1 => put(out, "GRPQUOTA"),
@@ -552,12 +629,17 @@ fn structure(
         out: dir == Dir::Out,
         style,
     };
-    if kind == StructKind::SigSet && !has_signal_set(call, index) {
+    let short = kind == StructKind::OpenHow && call.args[3] < kind.size() as u64;
+    if short || kind == StructKind::SigSet && !has_signal_set(call, index) {
         return text::address(out, raw);
     }
     // What a call that found nothing leaves in memory is not its result.
     let nothing = call.ret == Some(0) && call.nr as usize == nr::WAIT4;
     match dir {
+        // What is printed after the call is read then, if that is worth while.
+        Dir::In if is_after(call) && !call.succeeded() && call.phase != Phase::Enter => {
+            text::address(out, raw);
+        }
         Dir::In => match before {
             Some(item) => structs::write(out, kind, View(item.data), &context),
             None => text::address(out, raw),
@@ -566,6 +648,13 @@ fn structure(
             Some(item) if !nothing => structs::write(out, kind, View(item.data), &context),
             _ => text::address(out, raw),
         },
+        Dir::InOut
+            if matches!(kind, StructKind::Timex | StructKind::Flock)
+                && !call.succeeded()
+                && call.phase != Phase::Enter =>
+        {
+            text::address(out, raw);
+        }
         Dir::InOut if kind == StructKind::Timex && !call.succeeded() => text::address(out, raw),
         Dir::InOut => match (before, after) {
             (Some(before), Some(after)) if kind == StructKind::FileHandle => {
@@ -632,7 +721,8 @@ fn array(
         return;
     }
     let item = call.items.find(tag::STRUCT, index, dir == Dir::Out);
-    let too_many = call.nr as usize == nr::SETGROUPS && call.args[0] as i32 > NGROUPS_MAX;
+    let too_many =
+        call.nr as usize == nr::SETGROUPS && !(0..=NGROUPS_MAX).contains(&(call.args[0] as i32));
     let readable = item.filter(|item| !item.is_fault() || !item.data.is_empty());
     let Some(item) = readable.filter(|_| !too_many) else {
         return text::address(out, raw);
@@ -683,6 +773,11 @@ fn is_sensible(call: &SyscallEvent, len: u8) -> bool {
     }
 }
 
+/// Calls whose input structures strace reads when they have returned.
+fn is_after(call: &SyscallEvent) -> bool {
+    matches!(call.nr as usize, nr::EPOLL_PWAIT | nr::EPOLL_PWAIT2)
+}
+
 /// Whether the size that comes with a signal set is a set's.
 fn has_signal_set(call: &SyscallEvent, index: usize) -> bool {
     let at = match call.nr as usize {
@@ -693,7 +788,11 @@ fn has_signal_set(call: &SyscallEvent, index: usize) -> bool {
         nr::EPOLL_PWAIT | nr::EPOLL_PWAIT2 | nr::IO_URING_ENTER => 5,
         _ => return true,
     };
-    index < at && call.args[at] == SIGNAL_SET
+    let is_set = match call.nr as usize {
+        nr::RT_SIGPENDING => call.args[at] <= SIGNAL_SET,
+        _ => call.args[at] == SIGNAL_SET,
+    };
+    index < at && is_set
 }
 
 fn socket_type(out: &mut Vec<u8>, raw: u32) {
@@ -743,13 +842,24 @@ fn nodemask(out: &mut Vec<u8>, item: &Item<'_>, raw: u64) {
     out.push(b']');
 }
 
-/// Numbers of the bits that are set: `[3 5]`; `more` may add something to each.
-pub fn fd_set(out: &mut Vec<u8>, bits: &[u8], more: impl Fn(&mut Vec<u8>, i32)) {
+/// How many descriptors a set is about.
+pub(super) fn below(call: &SyscallEvent, count: u8) -> usize {
+    let count = call.args.get(usize::from(count)).copied().unwrap_or(0);
+    count.min(u64::from(u32::MAX)) as usize
+}
+
+/// Numbers of the bits below `limit` that are set: `[3 5]`; `more` may add something to each.
+pub fn fd_set(
+    out: &mut Vec<u8>,
+    bits: &[u8],
+    limit: usize,
+    more: impl Fn(&mut Vec<u8>, i32),
+) {
     out.push(b'[');
     let mut first = true;
     for (i, byte) in bits.iter().enumerate() {
         for bit in 0..8 {
-            if byte >> bit & 1 != 0 {
+            if byte >> bit & 1 != 0 && i * 8 + bit < limit {
                 if !first {
                     out.push(b' ');
                 }

@@ -3,6 +3,7 @@
 //! - [`args`]: one argument by its kind in the system-call table; [`ret`]: results.
 //! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios;
 //!   [`system`]: clocks, scheduling, capabilities; `rare`: what few programs use.
+//! - `options`: the values of socket options.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
 //! - [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
 //!
@@ -12,6 +13,7 @@ pub mod args;
 pub mod errno;
 pub mod names;
 pub mod notation;
+mod options;
 mod rare;
 pub mod ret;
 pub mod signals;

@@ -14,7 +14,8 @@ fn unsigned(out: &mut Vec<u8>, label: &str, value: u64) {
 pub(super) fn io_uring(out: &mut Vec<u8>, view: View<'_>, after: bool) {
     put(out, "{flags=");
     names::of(Set::IoUringSetup).write(out, u64::from(view.u32(8)));
-    unsigned(out, ", sq_thread_cpu=", u64::from(view.u32(12)));
+    put(out, ", sq_thread_cpu=");
+    text::hex(out, u64::from(view.u32(12)));
     unsigned(out, ", sq_thread_idle=", u64::from(view.u32(16)));
     if after {
         unsigned(out, ", sq_entries=", u64::from(view.u32(0)));
@@ -141,7 +142,7 @@ pub(super) fn shared_memory(out: &mut Vec<u8>, view: View<'_>, call: &SyscallEve
     let sets = call.args[1] as u32 & 0xff == IPC_SET;
     permissions(out, "{shm_perm", view, sets);
     if sets {
-        return put(out, ", ...}");
+        return out.push(b'}');
     }
     unsigned(out, ", shm_segsz=", view.u64(PERMISSIONS));
     unsigned(out, ", shm_cpid=", u64::from(view.u32(80)));

@@ -156,7 +156,7 @@ fn select(out: &mut Vec<u8>, call: &SyscallEvent) {
         }
         first = false;
         put(out, label);
-        args::fd_set(out, item.data, |_, _| ());
+        args::fd_set(out, item.data, args::below(call, 0), |_, _| ());
     }
     left(out, call, 4);
     out.push(b')');

@@ -16,6 +16,9 @@ const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 const AF_NETLINK: u16 = 16;
+const AF_PACKET: u16 = 17;
+/// The loopback interface comes first everywhere.
+const LOOPBACK: u32 = 1;
 
 /// Appends a socket address: `{sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("127.0.0.1")}`.
 pub fn address(out: &mut Vec<u8>, data: &[u8]) {
@@ -26,7 +29,7 @@ pub fn address(out: &mut Vec<u8>, data: &[u8]) {
     let rest = data.get(2..).unwrap_or_default();
     match family {
         AF_UNIX if !rest.is_empty() => unix(out, rest),
-        AF_INET if data.len() >= 8 => {
+        AF_INET if data.len() >= 16 => {
             put(out, ", sin_port=htons(");
             text::udec(out, u64::from(view.be16(2)));
             put(out, "), sin_addr=inet_addr(\"");
@@ -53,15 +56,26 @@ pub fn address(out: &mut Vec<u8>, data: &[u8]) {
             put(out, "\", &sin6_addr)");
             if data.len() >= 28 {
                 put(out, ", sin6_scope_id=");
-                text::udec(out, u64::from(view.u32(24)));
+                // fe80::/10, and ff02::/16 of multicast.
+                let is_local = bytes[0] == 0xfe && bytes[1] & 0xc0 == 0x80
+                    || bytes[0] == 0xff && bytes[1] & 0xf == 2;
+                match view.u32(24) {
+                    index if is_local => interface(out, index),
+                    index => text::udec(out, u64::from(index)),
+                }
             }
         }
         AF_NETLINK if data.len() >= 12 => {
+            if view.u16(2) != 0 {
+                put(out, ", nl_pad=");
+                text::hex(out, u64::from(view.u16(2)));
+            }
             put(out, ", nl_pid=");
             text::dec(out, i64::from(view.i32(4)));
             put(out, ", nl_groups=");
-            text::hex0(out, u64::from(view.u32(8)));
+            text::hex_padded(out, u64::from(view.u32(8)), 8);
         }
+        AF_PACKET if data.len() >= 12 => link_layer(out, view),
         _ if !rest.is_empty() => {
             put(out, ", sa_data=");
             text::quoted(out, rest);
@@ -71,11 +85,84 @@ pub fn address(out: &mut Vec<u8>, data: &[u8]) {
     out.push(b'}');
 }
 
+/// An interface by name, if that is the same on every machine.
+fn interface(out: &mut Vec<u8>, index: u32) {
+    match index {
+        LOOPBACK => put(out, "if_nametoindex(\"lo\")"),
+        index => text::udec(out, u64::from(index)),
+    }
+}
+
+/// `struct sockaddr_ll` behind its family.
+fn link_layer(out: &mut Vec<u8>, view: View<'_>) {
+    put(out, ", sll_protocol=htons(");
+    let protocol = view.be16(2);
+    let name = match protocol {
+        0x0001 => "ETH_P_802_3",
+        0x0003 => "ETH_P_ALL",
+        0x0800 => "ETH_P_IP",
+        0x0806 => "ETH_P_ARP",
+        0x8100 => "ETH_P_8021Q",
+        0x86dd => "ETH_P_IPV6",
+        0x888e => "ETH_P_PAE",
+        0x88cc => "ETH_P_LLDP",
+        _ => "",
+    };
+    if name.is_empty() {
+        text::hex(out, u64::from(protocol));
+        put(out, " /* ETH_P_??? */");
+    } else {
+        put(out, name);
+    }
+    put(out, "), sll_ifindex=");
+    interface(out, view.u32(4));
+    put(out, ", sll_hatype=");
+    match view.u16(8) {
+        0 => put(out, "ARPHRD_NETROM"),
+        1 => put(out, "ARPHRD_ETHER"),
+        772 => put(out, "ARPHRD_LOOPBACK"),
+        0xfffe => put(out, "ARPHRD_NONE"),
+        other => {
+            text::hex(out, u64::from(other));
+            put(out, " /* ARPHRD_??? */");
+        }
+    }
+    let kinds = [
+        "HOST", "BROADCAST", "MULTICAST", "OTHERHOST", "OUTGOING", "LOOPBACK", "USER", "KERNEL",
+    ];
+    let [kind, len] = [10, 11].map(|at: usize| view.0.get(at).copied().unwrap_or(0));
+    put(out, ", sll_pkttype=");
+    match kinds.get(usize::from(kind)) {
+        Some(name) => {
+            put(out, "PACKET_");
+            put(out, name);
+        }
+        None => {
+            text::hex(out, u64::from(kind));
+            put(out, " /* PACKET_??? */");
+        }
+    }
+    put(out, ", sll_halen=");
+    text::udec(out, u64::from(len));
+    let address = view.0.get(12..).unwrap_or_default();
+    let address = address.get(..usize::from(len)).unwrap_or(address);
+    if !address.is_empty() {
+        put(out, ", sll_addr=[");
+        for (i, byte) in address.iter().enumerate() {
+            if i > 0 {
+                put(out, ", ");
+            }
+            text::hex(out, u64::from(*byte));
+        }
+        out.push(b']');
+    }
+}
+
 fn unix(out: &mut Vec<u8>, path: &[u8]) {
     put(out, ", sun_path=");
     match path.split_first() {
         // The abstract name space: all bytes of the name count.
-        Some((0, name)) if !name.is_empty() => {
+        Some((0, name)) => {
             out.push(b'@');
             text::quoted(out, name);
         }
@@ -278,7 +365,13 @@ fn control_message(
     context: &Context<'_>,
 ) {
     put(out, ", cmsg_level=");
-    names::of(Set::SockOptLevel).write(out, u64::from(level));
+    match names::of(Set::SockOptLevel).value(u64::from(level)) {
+        Some(_) => names::of(Set::SockOptLevel).write(out, u64::from(level)),
+        None => {
+            text::hex(out, u64::from(level));
+            put(out, " /* SOL_??? */");
+        }
+    }
     put(out, ", cmsg_type=");
     let view = View(body);
     match (level, kind) {
@@ -334,6 +427,10 @@ fn control_message(
                 _ => text::udec(out, u64::from(view.u32(0))),
             }
             out.push(b']');
+        }
+        (0, _) => {
+            text::hex(out, u64::from(kind));
+            put(out, " /* IP_??? */");
         }
         _ => text::hex(out, u64::from(kind)),
     }

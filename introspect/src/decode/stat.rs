@@ -23,9 +23,10 @@ fn symbolic_mode(out: &mut Vec<u8>, mode: u32) {
         0o140_000 => "S_IFSOCK",
         _ => "",
     };
-    if kind.is_empty() {
+    if kind.is_empty() && (mode & 0o170_000 != 0 || mode & 0o7000 == 0) {
         return text::mode(out, u64::from(mode));
     }
+    let start = out.len();
     put(out, kind);
     for (bit, name) in [
         (0o4000, "|S_ISUID"),
@@ -35,6 +36,9 @@ fn symbolic_mode(out: &mut Vec<u8>, mode: u32) {
         if mode & bit != 0 {
             put(out, name);
         }
+    }
+    if kind.is_empty() {
+        out.remove(start);
     }
     out.push(b'|');
     text::mode(out, u64::from(mode & 0o777));

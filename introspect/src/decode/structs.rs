@@ -108,7 +108,7 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         }
         StructKind::Utsname => utsname(out, view, context.style),
         StructKind::Sysinfo => sysinfo(out, view),
-        StructKind::Flock => flock(out, view, context.call.args[1] as u32 == 5),
+        StructKind::Flock => flock(out, view, matches!(context.call.args[1] as u32, 5 | 36)),
         StructKind::FOwnerEx => {
             put(out, "{type=");
             match view.u32(0) {
@@ -217,7 +217,12 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         StructKind::Timex => system::timex(out, view),
         StructKind::Sigevent => system::sigevent(out, view),
         StructKind::SchedAttr => system::sched_attr(out, view),
-        StructKind::CapData => system::capabilities(out, view),
+        StructKind::CapData => {
+            let header = context.call.items.find(tag::STRUCT, 0, false);
+            let version = header.map(|header| View(header.data).u32(0));
+            let two = matches!(version, Some(0x2007_1026 | 0x2008_0522));
+            system::capabilities(out, view, two);
+        },
         StructKind::FutexWaitv => system::futex_waitv(out, view),
         StructKind::MqAttr => system::mq_attr(out, view),
         StructKind::Ifreq => system::interface(out, view, context.call),
@@ -231,6 +236,10 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
             text::address(out, view.u64(8));
             out.push(b'}');
         }
+        StructKind::TscMode => bracketed(out, |out| {
+            names::of(Set::TscMode).write(out, u64::from(view.u32(0)));
+        }),
+        StructKind::Termio => terminal::termio(out, view, context.style),
         StructKind::SeccompAction => bracketed(out, |out| {
             names::of(Set::SeccompAction).write(out, u64::from(view.u32(0)));
         }),
@@ -293,13 +302,9 @@ pub(super) fn file_handle(
         put(out, ", f_handle=");
         let len = HEADER + whole.u32(0).min(MAX_HANDLE) as usize;
         let handle = whole.0.get(HEADER..len).unwrap_or_default();
-        if handle.is_empty() {
-            put(out, "\"\"");
-        } else {
-            put(out, "0x");
-            for byte in handle {
-                text::hex_byte(out, *byte);
-            }
+        text::quoted_hex(out, handle);
+        if whole.u32(0) > MAX_HANDLE {
+            put(out, "...");
         }
     }
     out.push(b'}');
@@ -555,6 +560,7 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     const CLONE_PARENT_SETTID: u64 = 0x0010_0000;
     const CLONE_SETTLS: u64 = 0x0008_0000;
     const CLONE_CHILD: u64 = 0x0120_0000;
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let flags = view.u64(0);
     put(out, "{flags=");
     names::CLONE.write(out, flags);
@@ -568,7 +574,10 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     field(", child_tid=", 16, flags & CLONE_CHILD != 0);
     field(", parent_tid=", 24, flags & CLONE_PARENT_SETTID != 0);
     put(out, ", exit_signal=");
-    signals::name(out, view.u64(32) as i32);
+    match i32::try_from(view.u64(32)) {
+        Ok(signal) => signals::name(out, signal),
+        Err(_) => text::udec(out, view.u64(32)),
+    }
     put(out, ", stack=");
     text::address(out, view.u64(40));
     put(out, ", stack_size=");
@@ -576,6 +585,13 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     if flags & CLONE_SETTLS != 0 {
         put(out, ", tls=");
         text::address(out, view.u64(56));
+    }
+    if view.u64(64) != 0 || view.u64(72) != 0 {
+        thread_ids(out, view, context);
+    }
+    if flags & CLONE_INTO_CGROUP != 0 {
+        put(out, ", cgroup=");
+        text::udec(out, view.u64(80));
     }
     out.push(b'}');
     if flags & CLONE_PARENT_SETTID != 0
@@ -587,4 +603,23 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
         text::dec(out, child);
         put(out, "]}");
     }
+}
+
+/// The ids that a new process is to have in its namespaces.
+fn thread_ids(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
+    put(out, ", set_tid=");
+    let ids = context.call.items.find(tag::BYTES, context.index, false);
+    match ids.filter(|ids| !ids.is_fault()) {
+        Some(ids) => bracketed(out, |out| {
+            for (i, id) in ids.data.chunks_exact(4).enumerate() {
+                if i > 0 {
+                    put(out, ", ");
+                }
+                text::dec(out, i64::from(View(id).i32(0)));
+            }
+        }),
+        None => text::address(out, view.u64(64)),
+    }
+    put(out, ", set_tid_size=");
+    text::udec(out, view.u64(72));
 }

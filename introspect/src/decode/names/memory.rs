@@ -154,7 +154,7 @@ pub(super) const MPOL_GET: Names = Names {
 
 /// mbind, argument 2.
 pub(super) const MPOL_MODE: Names = Names {
-    field: 0x1fff,
+    field: u64::MAX,
     values: &[
         (0x0, "MPOL_DEFAULT"),
         (0x1, "MPOL_PREFERRED"),
@@ -163,6 +163,16 @@ pub(super) const MPOL_MODE: Names = Names {
         (0x4, "MPOL_LOCAL"),
         (0x5, "MPOL_PREFERRED_MANY"),
     ],
+    bits: &[],
+    unknown: "MPOL_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// mbind, argument 2: what stands beside a policy.
+pub(super) const MPOL_MODIFIERS: Names = Names {
+    field: 0,
+    values: &[],
     bits: &[
         (0x8000, "MPOL_F_STATIC_NODES"),
         (0x4000, "MPOL_F_RELATIVE_NODES"),

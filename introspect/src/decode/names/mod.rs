@@ -9,6 +9,7 @@ pub(in crate::decode) mod ioctl;
 mod ipc;
 mod memory;
 pub(in crate::decode) mod net;
+mod operations;
 mod process;
 mod rare;
 mod signal;
@@ -237,6 +238,23 @@ pub fn of(set: Set) -> &'static Names {
         Set::SigevNotify => &rare::SIGEV_NOTIFY,
         Set::InterfaceFlags => &rare::INTERFACE_FLAGS,
         Set::Futex2 => &rare::FUTEX2,
+        Set::Capability => &operations::CAPABILITY,
+        Set::SeccompMode => &operations::SECCOMP_MODE,
+        Set::TscMode => &operations::TSC_MODE,
+        Set::SecureBits => &operations::SECURE_BITS,
+        Set::MceKill => &operations::MCE_KILL,
+        Set::MceKillPolicy => &operations::MCE_KILL_POLICY,
+        Set::SetMm => &operations::SET_MM,
+        Set::CapAmbient => &operations::CAP_AMBIENT,
+        Set::Speculation => &operations::SPECULATION,
+        Set::SpeculationMode => &operations::SPECULATION_MODE,
+        Set::Dispatch => &operations::DISPATCH,
+        Set::Seals => &operations::SEALS,
+        Set::DirectoryNotify => &operations::DIRECTORY_NOTIFY,
+        Set::TerminalFlow => &operations::TERMINAL_FLOW,
+        Set::TerminalFlush => &operations::TERMINAL_FLUSH,
+        Set::LogLevel => &operations::LOG_LEVEL,
+        Set::MpolModifiers => &memory::MPOL_MODIFIERS,
         Set::MovePages => &rare::MOVE_PAGES,
         Set::LandlockAccess => &rare::LANDLOCK_ACCESS,
         Set::IoUringSetup => &rare::IO_URING_SETUP,

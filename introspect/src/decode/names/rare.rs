@@ -238,7 +238,7 @@ pub(super) const MEMFD_SECRET: Names = Names {
     field: 0,
     values: &[],
     bits: &[(0x80000, "O_CLOEXEC")],
-    unknown: "O_???",
+    unknown: "",
     zero: "0",
     unknown_bits: "",
 };
