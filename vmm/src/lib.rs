@@ -24,5 +24,6 @@ pub mod tty;
 mod vcpu;
 pub mod watch;
 mod workload;
+mod zone;
 
 pub use bell::End;

@@ -26,7 +26,7 @@ use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
 use crate::watch::{Watch, WatchError};
-use crate::{tty, workload};
+use crate::{tty, workload, zone};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
 const HUGE_FROM: u64 = 0;
@@ -142,6 +142,9 @@ pub fn run_traced(
     tracing: Option<Tracing>,
     filter: Option<Filter>,
 ) -> Result<End, RunError> {
+    if tracing.is_some() {
+        zone::install();
+    }
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();

@@ -302,7 +302,7 @@ fn futex(op: u32, index: usize) -> ArgKind {
         1 | 2 => [Int, Unused, Unused, Unused],
         3 => [Uint, Uint, Pointer, Unused],
         4 => [Uint, Uint, Pointer, Uint],
-        5 => [Uint, Uint, Pointer, Hex32],
+        5 => [Uint, Uint, Pointer, FutexWakeOp],
         6 => [Unused, timeout, Unused, Unused],
         7 | 8 => [Unused; 4],
         9 => [Uint, timeout, Unused, Enum(Set::FutexBitset)],

@@ -78,6 +78,8 @@ pub enum ArgKind {
     CloneFlags,
     /// futex's operation: a name and modifier bits.
     FutexOp,
+    /// FUTEX_WAKE_OP's operation and comparison.
+    FutexWakeOp,
     /// A type of socket: a name and modifier bits.
     SocketType,
     /// Flags and permission bits together (shmget).

@@ -60,7 +60,12 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
             ArgKind::Struct(kind, dir) if dir.is_in() => {
                 structure(record, arg, 0, kind, value, args, task);
             }
-            // recvmsg needs nothing from before the call: the kernel only fills in.
+            // How long an address there is room for is all that recvmsg reads and replaces.
+            ArgKind::Struct(StructKind::MsgHdr, Dir::Out) => {
+                const NAME_LEN: u64 = 8;
+                let len = user::read::<u32>(value.wrapping_add(NAME_LEN)).unwrap_or(0);
+                record.item(tag::COUNT, arg, 0, 0, u64::from(len).as_bytes());
+            }
             ArgKind::Structs(StructKind::MMsgHdr, Dir::InOut, count) => {
                 messages(record, arg, 0, value, length(args, count), task);
             }

@@ -110,6 +110,7 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         ArgKind::Signal => signals::name(out, raw as i32),
         ArgKind::CloneFlags => clone_flags(out, raw),
         ArgKind::FutexOp => futex_op(out, raw as u32),
+        ArgKind::FutexWakeOp => futex_wake_op(out, raw as u32),
         ArgKind::SocketType => socket_type(out, raw as u32),
         ArgKind::FlagsMode(set) => flags_mode(out, set, raw as u32),
         ArgKind::IoctlRequest => terminal::request(out, raw as u32),
@@ -223,7 +224,9 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         }
         ArgKind::SockOpt(dir) => {
             let after = dir == Dir::Out;
-            let item = call.items.find(tag::BYTES, index, after);
+            // Logs of earlier versions have it as a structure.
+            let find = |tag| call.items.find(tag, index, after);
+            let item = find(tag::BYTES).or_else(|| find(tag::STRUCT));
             match item.filter(|item| !item.is_fault() && (!after || call.succeeded())) {
                 Some(item) => options::value(out, call, &item, after, style),
                 None => text::address(out, raw),
@@ -463,6 +466,40 @@ fn futex_op(out: &mut Vec<u8>, op: u32) {
             put(out, " /* FUTEX_??? */");
         }
     }
+}
+
+/// What FUTEX_WAKE_OP does to its second word, and what it compares it with.
+fn futex_wake_op(out: &mut Vec<u8>, raw: u32) {
+    const SHIFT: u32 = 8;
+    const OPERATIONS: [&str; 5] = ["SET", "ADD", "OR", "ANDN", "XOR"];
+    const COMPARISONS: [&str; 6] = ["EQ", "NE", "LT", "LE", "GT", "GE"];
+    let named = |out: &mut Vec<u8>, prefix: &str, list: &[&str], value: u32, shift: &str| {
+        match list.get(value as usize) {
+            Some(name) => {
+                put(out, prefix);
+                put(out, name);
+                put(out, shift);
+            }
+            None => {
+                text::hex(out, u64::from(value));
+                put(out, shift);
+                put(out, " /* ");
+                put(out, prefix);
+                put(out, "??? */");
+            }
+        }
+    };
+    let operation = raw >> 28;
+    if operation & SHIFT != 0 {
+        put(out, "FUTEX_OP_OPARG_SHIFT<<28|");
+    }
+    named(out, "FUTEX_OP_", &OPERATIONS, operation & !SHIFT, "<<28");
+    out.push(b'|');
+    text::hex(out, u64::from(raw >> 12 & 0xfff));
+    put(out, "<<12|");
+    named(out, "FUTEX_OP_CMP_", &COMPARISONS, raw >> 24 & 0xf, "<<24");
+    out.push(b'|');
+    text::hex(out, u64::from(raw & 0xfff));
 }
 
 /// `|21<<MAP_HUGE_SHIFT`, if a size is given.

@@ -5,7 +5,7 @@
 //!   [`system`]: clocks, scheduling, capabilities; `rare`: what few programs use.
 //! - `options`: the values of socket options.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
-//! - [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
+//! - [`zone`]: the time zone of dates; [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
 //!
 //! Everything appends to a byte buffer: nothing is allocated for a field.
 
@@ -23,6 +23,7 @@ pub mod structs;
 pub mod system;
 pub mod terminal;
 pub mod text;
+pub mod zone;
 
 pub use notation::Notation;
 

@@ -233,6 +233,13 @@ pub fn message(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
         _ => text::address(out, view.u64(0)),
     }
     put(out, ", msg_namelen=");
+    if after && let Some(room) = items.find(tag::COUNT, index, false) {
+        let room = View(room.data).i32(0);
+        if room != view.i32(8) {
+            text::dec(out, i64::from(room));
+            put(out, " => ");
+        }
+    }
     text::dec(out, i64::from(view.i32(8)));
     put(out, ", msg_iov=");
     if !iovec(out, items, index, after, view.u64(16), context.style) {

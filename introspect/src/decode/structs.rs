@@ -1,7 +1,7 @@
 //! Structures as strace prints them, from their bytes as they lay in the program's memory.
 
 use super::{
-    Style, View, args, names, put, rare, signals, sockets, stat, system, terminal, text,
+    Style, View, args, names, put, rare, signals, sockets, stat, system, terminal, text, zone,
 };
 use crate::event::SyscallEvent;
 use vitrine_abi::{
@@ -35,8 +35,8 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         StructKind::Time => bracketed(out, |out| {
             text::dec(out, view.i64(0));
             put(out, " /* ");
-            text::date_time(out, view.i64(0));
-            put(out, "+0000 */");
+            zone::date_time(out, view.i64(0), |_| ());
+            put(out, " */");
         }),
         StructKind::FdPair => fd_pair(out, view, context),
         StructKind::Stat => stat::stat(out, view, context.style),
@@ -381,12 +381,13 @@ pub(super) fn date_comment(out: &mut Vec<u8>, seconds: i64, fraction: i64, width
         return;
     }
     put(out, " /* ");
-    text::date_time(out, seconds);
-    if fraction != 0 {
-        out.push(b'.');
-        text::padded(out, fraction.unsigned_abs(), width);
-    }
-    put(out, "+0000 */");
+    zone::date_time(out, seconds, |out| {
+        if fraction != 0 {
+            out.push(b'.');
+            text::padded(out, fraction.unsigned_abs(), width);
+        }
+    });
+    put(out, " */");
 }
 
 fn dated(out: &mut Vec<u8>, seconds: i64) {
