@@ -16,6 +16,7 @@ pub mod jail;
 pub mod kvm;
 pub mod log;
 mod program;
+mod progress;
 mod ring;
 pub mod run;
 pub mod strace;

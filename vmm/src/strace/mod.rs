@@ -129,6 +129,7 @@ fn run(mut strace: Strace) -> Result<Ending, Refusal> {
     let tracing = Tracing {
         sink: Box::new(TraceSink::of(pipeline)),
         capture,
+        progress: strace.progress,
     };
     let filter = watch::calls_with(&qualifiers.trace, strace.follow, &qualifiers.rules)
         .map_err(|error| Refusal::Message(error.to_string()))?;
