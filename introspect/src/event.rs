@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 use vitrine_abi::{
-    event::{ExitBody, FdBody, ITEM_CUT, STRING_CUT, STRING_FAULT, ITEM_FAULT, ITEM_OUT, ItemHeader, SignalBody, field, tag},
+    event::{
+        ExitBody, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, STRING_CUT, STRING_FAULT,
+        SignalBody, field, tag,
+    },
     syscall,
 };
 use zerocopy::FromBytes;

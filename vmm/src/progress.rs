@@ -40,8 +40,8 @@ pub struct Way {
 
 /// Shows progress from now on, if standard error is a terminal and this process is in its foreground.
 pub fn enable() {
-    let ours = rustix::termios::tcgetpgrp(stderr())
-        .is_ok_and(|group| group == rustix::process::getpgrp());
+    let ours =
+        rustix::termios::tcgetpgrp(stderr()).is_ok_and(|group| group == rustix::process::getpgrp());
     ENABLED.store(ours, Ordering::Relaxed);
 }
 

@@ -155,7 +155,11 @@ fn logs(rule: &Rule) -> bool {
 }
 
 /// A filter that records these calls, of the first thread or of all, and has these rules; `None` if it is everything, without rules.
-pub fn calls_with(calls: &CallSet, all: bool, rules: &[Rule]) -> Result<Option<Filter>, WatchError> {
+pub fn calls_with(
+    calls: &CallSet,
+    all: bool,
+    rules: &[Rule],
+) -> Result<Option<Filter>, WatchError> {
     if rules.is_empty() && all && *calls == CallSet::ALL {
         return Ok(None);
     }

@@ -157,6 +157,13 @@ fn mount(flags: u64, index: usize) -> ArgKind {
     const REMOUNT: u64 = 0x20;
     // BIND, MOVE, UNBINDABLE, PRIVATE, SLAVE, SHARED.
     const CHANGES: u64 = 0x1000 | 0x2000 | 0x2_0000 | 0x4_0000 | 0x8_0000 | 0x10_0000;
+    // An old way to say that the flags are flags.
+    const MAGIC: u64 = 0xc0ed_0000;
+    const MAGIC_MASK: u64 = 0xffff_0000;
+    let flags = match flags & MAGIC_MASK {
+        MAGIC => flags & !MAGIC_MASK,
+        _ => flags,
+    };
     match (flags & REMOUNT != 0, flags & CHANGES != 0, index) {
         (true, _, 2) | (false, true, _) => Pointer,
         _ => Str,
@@ -248,7 +255,9 @@ fn ioctl(request: u32) -> ArgKind {
             Struct(K, Dir::Out)
         }
         // TIOCSPGRP, FIONBIO, FIOASYNC, TIOCSETD, TIOCSPTLCK, TIOCMBIS, TIOCMBIC, TIOCMSET, TIOCSSOFTCAR, TIOCPKT.
-        0x5416..=0x5418 | 0x541a | 0x5420 | 0x5410 | 0x5421 | 0x5452 | 0x5423 | 0x4004_5431 => Struct(K, Dir::In),
+        0x5416..=0x5418 | 0x541a | 0x5420 | 0x5410 | 0x5421 | 0x5452 | 0x5423 | 0x4004_5431 => {
+            Struct(K, Dir::In)
+        }
         0x5413 => Struct(Winsize, Dir::Out),
         0x5414 => Struct(Winsize, Dir::In),
         0x540a => Enum(Set::TerminalFlow),
@@ -261,7 +270,9 @@ fn ioctl(request: u32) -> ArgKind {
         0x5409 | 0x540e | 0x5425 => Int,
         0x4004_9409 => Fd,
         // TIOCNOTTY, FIOCLEX, FIONCLEX, TIOCEXCL, TIOCNXCL, TIOCCONS, TIOCSBRK, TIOCCBRK, TIOCVHANGUP.
-        0x541d | 0x541f | 0x5427 | 0x5428 | 0x5437 | 0x5422 | 0x5451 | 0x5450 | 0x540c | 0x540d => Unused,
+        0x541d | 0x541f | 0x5427 | 0x5428 | 0x5437 | 0x5422 | 0x5451 | 0x5450 | 0x540c | 0x540d => {
+            Unused
+        }
         // SIOCGIFCONF and the interface requests that take an ifreq.
         // SIOCSPGRP and its kin.
         0x8901 | 0x8902 => Struct(K, Dir::In),
@@ -310,7 +321,7 @@ fn futex(op: u32, index: usize) -> ArgKind {
         11 => [Uint, timeout, Pointer, Unused],
         12 => [Uint, Uint, Pointer, Uint],
         13 => [Unused, timeout, Unused, Unused],
-        _ => [Uint, Hex, Hex, Hex32],
+        _ => [Uint, Pointer, Pointer, Hex32],
     };
     index
         .checked_sub(2)

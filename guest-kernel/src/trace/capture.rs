@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use vitrine_abi::{
     event::{
-        ARG_RESULT, FdBody, STRING_CUT, STRING_FAULT, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, Record, RecordHeader,
-        SyscallBody, tag,
+        ARG_RESULT, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, Record, RecordHeader,
+        STRING_CUT, STRING_FAULT, SyscallBody, tag,
     },
     nr,
     syscall::{ArgKind, Dir, RetKind, StructKind, Syscall, kinds::BY_RESULT},

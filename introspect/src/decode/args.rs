@@ -182,11 +182,13 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         },
         ArgKind::FdSet(_) if (call.args[0] as i32) < 0 => text::address(out, raw),
         ArgKind::FdSet(count) => match call.items.find(tag::BYTES, index, false) {
-            Some(item) if !item.is_fault() => fd_set(out, item.data, below(call, count), |out, fd| {
-                if style.fd_paths {
-                    info_path(out, call.items.fd_among(index, fd));
-                }
-            }),
+            Some(item) if !item.is_fault() => {
+                fd_set(out, item.data, below(call, count), |out, fd| {
+                    if style.fd_paths {
+                        info_path(out, call.items.fd_among(index, fd));
+                    }
+                })
+            }
             _ => text::address(out, raw),
         },
         ArgKind::CpuSet(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
@@ -356,7 +358,12 @@ fn enumeration(out: &mut Vec<u8>, call: &SyscallEvent, set: Set, raw: u64) {
         Set::SockOpt if value == 26 && call.nr as usize == nr::SETSOCKOPT => {
             put(out, "SO_ATTACH_FILTER");
         }
-        Set::Capability | Set::SeccompMode | Set::MceKill | Set::CapAmbient | Set::Speculation | Set::DumpMode => {
+        Set::Capability
+        | Set::SeccompMode
+        | Set::MceKill
+        | Set::CapAmbient
+        | Set::Speculation
+        | Set::DumpMode => {
             names::of(set).write(out, raw);
         }
         Set::MpolMode => {
@@ -473,20 +480,20 @@ fn futex_wake_op(out: &mut Vec<u8>, raw: u32) {
     const SHIFT: u32 = 8;
     const OPERATIONS: [&str; 5] = ["SET", "ADD", "OR", "ANDN", "XOR"];
     const COMPARISONS: [&str; 6] = ["EQ", "NE", "LT", "LE", "GT", "GE"];
-    let named = |out: &mut Vec<u8>, prefix: &str, list: &[&str], value: u32, shift: &str| {
-        match list.get(value as usize) {
-            Some(name) => {
-                put(out, prefix);
-                put(out, name);
-                put(out, shift);
-            }
-            None => {
-                text::hex(out, u64::from(value));
-                put(out, shift);
-                put(out, " /* ");
-                put(out, prefix);
-                put(out, "??? */");
-            }
+    let named = |out: &mut Vec<u8>, prefix: &str, list: &[&str], value: u32, shift: &str| match list
+        .get(value as usize)
+    {
+        Some(name) => {
+            put(out, prefix);
+            put(out, name);
+            put(out, shift);
+        }
+        None => {
+            text::hex(out, u64::from(value));
+            put(out, shift);
+            put(out, " /* ");
+            put(out, prefix);
+            put(out, "??? */");
         }
     };
     let operation = raw >> 28;
@@ -569,8 +576,15 @@ fn ioprio(out: &mut Vec<u8>, raw: u32) {
 
 fn quota_command(out: &mut Vec<u8>, raw: u32) {
     const COMMANDS: [&str; 9] = [
-        "Q_SYNC", "Q_QUOTAON", "Q_QUOTAOFF", "Q_GETFMT", "Q_GETINFO", "Q_SETINFO", "Q_GETQUOTA",
-        "Q_SETQUOTA", "Q_GETNEXTQUOTA",
+        "Q_SYNC",
+        "Q_QUOTAON",
+        "Q_QUOTAOFF",
+        "Q_GETFMT",
+        "Q_GETINFO",
+        "Q_SETINFO",
+        "Q_GETQUOTA",
+        "Q_SETQUOTA",
+        "Q_GETNEXTQUOTA",
     ];
     put(out, "QCMD(");
     let number = (raw >> 8).checked_sub(0x80_0001);
@@ -886,12 +900,7 @@ pub(super) fn below(call: &SyscallEvent, count: u8) -> usize {
 }
 
 /// Numbers of the bits below `limit` that are set: `[3 5]`; `more` may add something to each.
-pub fn fd_set(
-    out: &mut Vec<u8>,
-    bits: &[u8],
-    limit: usize,
-    more: impl Fn(&mut Vec<u8>, i32),
-) {
+pub fn fd_set(out: &mut Vec<u8>, bits: &[u8], limit: usize, more: impl Fn(&mut Vec<u8>, i32)) {
     out.push(b'[');
     let mut first = true;
     for (i, byte) in bits.iter().enumerate() {

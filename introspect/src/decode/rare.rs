@@ -271,7 +271,23 @@ pub(super) fn perf_event(out: &mut Vec<u8>, view: View<'_>) {
     SAMPLES.write(out, view.u64(24));
     put(out, ", read_format=");
     FORMATS.write(out, view.u64(32));
-    for (bit, label) in [(0, ", disabled=1"), (1, ", inherit=1"), (2, ", pinned=1"), (3, ", exclusive=1"), (4, ", exclude_user=1"), (5, ", exclude_kernel=1"), (6, ", exclude_hv=1"), (7, ", exclude_idle=1"), (8, ", mmap=1"), (9, ", comm=1"), (10, ", freq=1"), (11, ", inherit_stat=1"), (12, ", enable_on_exec=1"), (13, ", task=1"), (14, ", watermark=1")] {
+    for (bit, label) in [
+        (0, ", disabled=1"),
+        (1, ", inherit=1"),
+        (2, ", pinned=1"),
+        (3, ", exclusive=1"),
+        (4, ", exclude_user=1"),
+        (5, ", exclude_kernel=1"),
+        (6, ", exclude_hv=1"),
+        (7, ", exclude_idle=1"),
+        (8, ", mmap=1"),
+        (9, ", comm=1"),
+        (10, ", freq=1"),
+        (11, ", inherit_stat=1"),
+        (12, ", enable_on_exec=1"),
+        (13, ", task=1"),
+        (14, ", watermark=1"),
+    ] {
         if view.u64(40) >> bit & 1 != 0 {
             put(out, label);
         }

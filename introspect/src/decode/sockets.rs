@@ -128,7 +128,14 @@ fn link_layer(out: &mut Vec<u8>, view: View<'_>) {
         }
     }
     let kinds = [
-        "HOST", "BROADCAST", "MULTICAST", "OTHERHOST", "OUTGOING", "LOOPBACK", "USER", "KERNEL",
+        "HOST",
+        "BROADCAST",
+        "MULTICAST",
+        "OTHERHOST",
+        "OUTGOING",
+        "LOOPBACK",
+        "USER",
+        "KERNEL",
     ];
     let [kind, len] = [10, 11].map(|at: usize| view.0.get(at).copied().unwrap_or(0));
     put(out, ", sll_pkttype=");
@@ -364,13 +371,7 @@ fn ancillary(out: &mut Vec<u8>, item: &Item<'_>, told: u64, context: &Context<'_
 }
 
 /// Level, type and contents of a control message.
-fn control_message(
-    out: &mut Vec<u8>,
-    level: u32,
-    kind: u32,
-    body: &[u8],
-    context: &Context<'_>,
-) {
+fn control_message(out: &mut Vec<u8>, level: u32, kind: u32, body: &[u8], context: &Context<'_>) {
     put(out, ", cmsg_level=");
     match names::of(Set::SockOptLevel).value(u64::from(level)) {
         Some(_) => names::of(Set::SockOptLevel).write(out, u64::from(level)),

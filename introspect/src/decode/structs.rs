@@ -222,7 +222,7 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
             let version = header.map(|header| View(header.data).u32(0));
             let two = matches!(version, Some(0x2007_1026 | 0x2008_0522));
             system::capabilities(out, view, two);
-        },
+        }
         StructKind::FutexWaitv => system::futex_waitv(out, view),
         StructKind::MqAttr => system::mq_attr(out, view),
         StructKind::Ifreq => system::interface(out, view, context.call),
@@ -253,7 +253,14 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         StructKind::LandlockRuleset => {
             put(out, "{handled_access_fs=");
             names::of(Set::LandlockAccess).write(out, view.u64(0));
-            put(out, if context.call.args[1] > 8 { ", ...}" } else { "}" });
+            put(
+                out,
+                if context.call.args[1] > 8 {
+                    ", ...}"
+                } else {
+                    "}"
+                },
+            );
         }
         StructKind::LandlockPath => {
             put(out, "{allowed_access=");

@@ -75,7 +75,9 @@ pub fn termio(out: &mut Vec<u8>, view: View<'_>, style: &Style) {
     termios(out, View(&wide), style);
     let whole = out.len();
     const KEY: &[u8] = b", c_cc=";
-    let found = out[start..whole].windows(KEY.len()).position(|window| window == KEY);
+    let found = out[start..whole]
+        .windows(KEY.len())
+        .position(|window| window == KEY);
     out.truncate(found.map_or(whole, |at| start + at + KEY.len()));
     text::quoted_hex(out, view.0.get(9..17).unwrap_or_default());
     out.push(b'}');
