@@ -110,7 +110,7 @@ int main(void) {
 
     // Sockets: options of several lengths, addresses, messages.
     int one = 1;
-    CALL(setsockopt, pair[0], SOL_SOCKET, SO_PASSCRED, &one, 4);
+    CALL(setsockopt, pair[0], SOL_SOCKET, SO_BROADCAST, &one, 4);
     CALL(setsockopt, -1, SOL_SOCKET, SO_PASSCRED, &one, 2);
     CALL(setsockopt, -1, SOL_SOCKET, 0, &one, 1);
     CALL(setsockopt, -1, SOL_SOCKET, SO_LINGER, &one, 4);

@@ -661,7 +661,8 @@ fn ancillary(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64, task:
     let mut rest: &[u8] = place;
     while let Ok((len, after)) = u64::read_from_prefix(rest) {
         let len = len as usize;
-        let Some(body) = rest.get(HEADER..len) else {
+        // One that claims more than there is is shown as far as it goes.
+        let Some(body) = rest.get(HEADER..len.min(rest.len())) else {
             return;
         };
         if matches!(
