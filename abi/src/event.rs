@@ -246,7 +246,7 @@ pub mod tag {
     pub const STRUCT: u8 = 3;
     /// [`super::FdBody`], the kind's name, the path or text: what a descriptor refers to.
     pub const FD: u8 = 4;
-    /// An array of strings: count in the array (u32), then for each one that was captured its length (u32, bit 31: cut) and bytes, unaligned.
+    /// An array of strings: count in the array (u32), then for each one that was captured its length (u32, with [`super::STRING_CUT`] or [`super::STRING_FAULT`]) and bytes, unaligned.
     pub const STRINGS: u8 = 5;
     /// An array of `struct iovec`.
     pub const IOVEC: u8 = 6;
@@ -266,8 +266,13 @@ pub mod tag {
 pub const ITEM_OUT: u8 = 1 << 0;
 /// [`ItemHeader::flags`]: it goes on, but no more was captured.
 pub const ITEM_CUT: u8 = 1 << 1;
-/// [`ItemHeader::flags`]: it could not be read (EFAULT); the payload is empty.
+/// [`ItemHeader::flags`]: it could not be read (EFAULT); the payload is empty, or holds those elements of an array that could.
 pub const ITEM_FAULT: u8 = 1 << 2;
+
+/// In the length of a string in [`tag::STRINGS`]: the string goes on.
+pub const STRING_CUT: u32 = 1 << 31;
+/// In the length of a string in [`tag::STRINGS`]: it could not be read; its address (u64) stands in its place.
+pub const STRING_FAULT: u32 = 1 << 30;
 
 /// [`ItemHeader::arg`] of an item that describes the result.
 pub const ARG_RESULT: u8 = 6;

@@ -3,7 +3,10 @@
 use crate::change::{Change, Extra};
 use std::{fmt, sync::Arc};
 use vitrine_abi::{
-    event::{ExitBody, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, SignalBody, field, tag},
+    event::{
+        ExitBody, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, STRING_CUT, STRING_FAULT,
+        SignalBody, field, tag,
+    },
     syscall,
 };
 use zerocopy::FromBytes;
@@ -340,8 +343,19 @@ pub struct ExecEvent {
 pub struct Strings {
     /// How many there were.
     pub count: u32,
-    /// Those that were captured, and whether each was cut.
-    pub list: Vec<(Vec<u8>, bool)>,
+    /// Those that were captured.
+    pub list: Vec<CapturedString>,
+}
+
+/// A string of an array.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CapturedString {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Whether it goes on.
+    pub cut: bool,
+    /// Where it was to be, if it can't be read.
+    pub address: Option<u64>,
 }
 
 impl Strings {
@@ -355,11 +369,17 @@ impl Strings {
         let count = take_u32(&mut data).unwrap_or(0);
         let mut list = Vec::new();
         while let Some(word) = take_u32(&mut data) {
-            let len = (word & 0x7fff_ffff) as usize;
+            let len = (word & !(STRING_CUT | STRING_FAULT)) as usize;
             let Some((string, rest)) = data.split_at_checked(len) else {
                 break;
             };
-            list.push((string.to_vec(), word >> 31 != 0));
+            let address = string.first_chunk().map(|word| u64::from_le_bytes(*word));
+            let address = address.filter(|_| word & STRING_FAULT != 0);
+            list.push(CapturedString {
+                bytes: address.map_or(string, |_| &[]).to_vec(),
+                cut: word & STRING_CUT != 0,
+                address,
+            });
             data = rest;
         }
         Strings { count, list }

@@ -135,6 +135,9 @@ pub struct RunOptions {
     /// Write the trace to FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Don't show on a terminal how a trace to a file is getting on
+    #[arg(long)]
+    pub no_progress: bool,
     /// Trace only what this expression holds for, as in 'evt.type = openat and path startswith /etc' (vitrine filter explain shows what becomes of it)
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,

@@ -17,6 +17,7 @@ pub mod kvm;
 pub mod log;
 pub mod presets;
 mod program;
+mod progress;
 mod ring;
 pub mod run;
 pub mod strace;
@@ -25,5 +26,6 @@ pub mod tty;
 mod vcpu;
 pub mod watch;
 mod workload;
+mod zone;
 
 pub use bell::End;

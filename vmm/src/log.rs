@@ -28,6 +28,7 @@ pub struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let _way = crate::progress::make_way(buf);
         let mut stderr = io::stderr().lock();
         if raw_terminal() && buf.contains(&b'\n') {
             let mut text = Vec::with_capacity(buf.len() + 8);

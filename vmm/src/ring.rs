@@ -11,8 +11,11 @@ use std::time::Duration;
 use vitrine_abi::boot::Region;
 use vitrine_abi::shared::{RING_DATA_OFFSET, RingHeader};
 
+use vitrine_introspect::record::Records;
+
 use crate::bell::Bell;
 use crate::kvm::GuestRam;
+use crate::progress;
 
 /// Most bytes handed to a sink at once, and so the longest record: one that takes nothing of so many is looking at garbage.
 pub const MAX_RECORD: usize = 256 << 10;
@@ -133,11 +136,15 @@ impl RingReader {
 
     fn consume(&self, bell: &Bell, sink: &mut dyn Sink) {
         let mut buf = Vec::new();
+        let mut meter = progress::Meter::new();
         loop {
             let stopping = self.stopping.load(Ordering::SeqCst);
-            let progress = self.drain(sink, &mut buf);
+            let progress = self.drain(sink, &mut buf, &mut meter);
             if stopping {
                 break;
+            }
+            if progress::is_on() {
+                self.tell(&mut meter);
             }
             if progress {
                 continue;
@@ -152,14 +159,23 @@ impl RingReader {
                 std::thread::park_timeout(NAP);
             }
         }
-        let dropped = self
-            .header()
-            .map_or(0, |header| header.dropped.load(Ordering::Relaxed));
+        progress::finish();
+        let dropped = self.dropped();
         sink.finish(dropped, self.corrupt.load(Ordering::Relaxed));
     }
 
+    fn dropped(&self) -> u64 {
+        self.header()
+            .map_or(0, |header| header.dropped.load(Ordering::Relaxed))
+    }
+
+    fn tell(&self, meter: &mut progress::Meter) {
+        let fill = self.backlog() * 100 / self.capacity;
+        meter.update(fill, self.dropped());
+    }
+
     /// Hands over everything that is there. Whether there was anything.
-    fn drain(&self, sink: &mut dyn Sink, buf: &mut Vec<u8>) -> bool {
+    fn drain(&self, sink: &mut dyn Sink, buf: &mut Vec<u8>, meter: &mut progress::Meter) -> bool {
         let Some(header) = self.header() else {
             return false;
         };
@@ -184,7 +200,14 @@ impl RingReader {
             if self.ram.read(at, buf).is_err() {
                 return progress;
             }
-            let taken = sink.records(buf).min(buf.len()) as u64;
+            let taken = sink.records(buf).min(buf.len());
+            if progress::is_on() {
+                let records = Records::new(buf.get(..taken).unwrap_or_default());
+                meter.add(records.count() as u64);
+                // A ring that never runs empty keeps this loop going.
+                self.tell(meter);
+            }
+            let taken = taken as u64;
             if taken == 0 {
                 // Published bytes are whole records, so nothing more will complete these.
                 self.skip_to(header, tail.wrapping_add(contiguous), contiguous);

@@ -28,7 +28,7 @@ use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
 use crate::watch::{Watch, WatchError};
-use crate::{tty, workload};
+use crate::{progress, tty, workload, zone};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
 const HUGE_FROM: u64 = 0;
@@ -112,6 +112,8 @@ pub struct Tracing {
     pub sink: Box<dyn Sink>,
     /// How much of each call is recorded.
     pub capture: Capture,
+    /// Whether a terminal is told how it is getting on.
+    pub progress: bool,
 }
 
 /// How much of a call is recorded. Limits that are 0 are the guest kernel's choice.
@@ -144,6 +146,12 @@ pub fn run_traced(
     tracing: Option<Tracing>,
     filter: Option<Filter>,
 ) -> Result<End, RunError> {
+    if let Some(tracing) = &tracing {
+        zone::install();
+        if tracing.progress {
+            progress::enable();
+        }
+    }
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
@@ -350,6 +358,7 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
             environment: options.print.no_abbrev,
             rip: options.print.instruction_pointer,
         },
+        progress: options.output.is_some() && !options.no_progress,
     })
 }
 

@@ -11,8 +11,9 @@ use vitrine_introspect::filter::expr::Expr;
 use vitrine_introspect::filter::rules::{self, ActionKind, Rule};
 use vitrine_introspect::filter::strace::{self, NumberSet};
 use vitrine_introspect::filter::{self, Compiler, Definitions, Residual};
+use vitrine_introspect::select::CallSet;
 
-use vitrine_abi::filter::{FILTER_NO_VDSO, Filter};
+use vitrine_abi::filter::{FILTER_NO_VDSO, Filter, WATCH_RECORD};
 
 use crate::cli::RunOptions;
 use crate::presets::{self, PresetError};
@@ -56,6 +57,9 @@ pub enum WatchError {
         cause: std::io::Error,
     },
 }
+
+/// The thread that a sandbox starts with.
+const FIRST_THREAD: &str = "thread.tid = 1";
 
 /// What is watched.
 #[derive(Debug, Default)]
@@ -179,13 +183,26 @@ fn logs(rule: &Rule) -> bool {
             .any(|action| matches!(action.kind, ActionKind::Log(_) | ActionKind::Annotate(..)))
 }
 
-/// A filter that records everything and has these rules; `None` without rules.
-pub fn everything_with(rules: &[Rule]) -> Result<Option<Filter>, WatchError> {
-    if rules.is_empty() {
+/// A filter that records these calls, of the first thread or of all, and has these rules; `None` if it is everything, without rules.
+pub fn calls_with(
+    calls: &CallSet,
+    all: bool,
+    rules: &[Rule],
+) -> Result<Option<Filter>, WatchError> {
+    if rules.is_empty() && all && *calls == CallSet::ALL {
         return Ok(None);
     }
+    let recorded = match all {
+        true => Expr::Const(true),
+        false => parse("--follow-forks", FIRST_THREAD, &Definitions::default())?,
+    };
     let mut compiler = Compiler::new();
-    compiler.record(&Expr::Const(true));
+    compiler.record(&recorded);
+    for (nr, call) in (0..).zip(&mut compiler.filter.calls) {
+        if !calls.contains(nr) {
+            call.watch &= !WATCH_RECORD;
+        }
+    }
     compiler
         .rules(rules, &[])
         .map_err(|cause| WatchError::Language {

@@ -9,8 +9,8 @@ rows! {
     OPENAT openat(dirfd: AtFd, pathname: Path, flags: Flags(S::OpenFlags), mode: Depends) -> Fd;
     OPENAT2 openat2(dirfd: AtFd, pathname: Path, how: Struct(K::OpenHow, In), size: Size) -> Fd;
     CREAT creat(pathname: Path, mode: Mode) -> Fd;
-    NAME_TO_HANDLE_AT name_to_handle_at(dirfd: AtFd, pathname: Path, handle: Pointer, mount_id: Struct(K::Int, Out), flags: Flags(S::AtHandle)) -> Int;
-    OPEN_BY_HANDLE_AT open_by_handle_at(mount_fd: Fd, handle: Pointer, flags: Flags(S::OpenFlags)) -> Fd;
+    NAME_TO_HANDLE_AT name_to_handle_at(dirfd: AtFd, pathname: Path, handle: Struct(K::FileHandle, InOut), mount_id: Struct(K::Int, Out), flags: Flags(S::AtHandle)) -> Int;
+    OPEN_BY_HANDLE_AT open_by_handle_at(mount_fd: Fd, handle: Struct(K::FileHandle, In), flags: Flags(S::OpenFlags)) -> Fd;
     STAT stat(pathname: Path, statbuf: Struct(K::Stat, Out)) -> Int;
     FSTAT fstat(fd: Fd, statbuf: Struct(K::Stat, Out)) -> Int;
     LSTAT lstat(pathname: Path, statbuf: Struct(K::Stat, Out)) -> Int;
@@ -22,10 +22,10 @@ rows! {
     ACCESS access(pathname: Path, mode: Flags(S::Access)) -> Int;
     FACCESSAT faccessat(dirfd: AtFd, pathname: Path, mode: Flags(S::Access)) -> Int;
     FACCESSAT2 faccessat2(dirfd: AtFd, pathname: Path, mode: Flags(S::Access), flags: Flags(S::AtAccess)) -> Int;
-    TRUNCATE truncate(path: Path, length: Offset) -> Int;
-    FTRUNCATE ftruncate(fd: Fd, length: Offset) -> Int;
-    GETDENTS getdents(fd: Fd, dirp: DirEntries, count: Size) -> Int;
-    GETDENTS64 getdents64(fd: Fd, dirp: DirEntries, count: Size) -> Int;
+    TRUNCATE truncate(path: Path, length: Ulong) -> Int;
+    FTRUNCATE ftruncate(fd: Fd, length: Ulong) -> Int;
+    GETDENTS getdents(fd: Fd, dirp: DirEntries, count: Uint) -> Int;
+    GETDENTS64 getdents64(fd: Fd, dirp: DirEntries, count: Uint) -> Int;
     GETCWD getcwd(buf: StrOut, size: Size) -> Int;
     CHDIR chdir(path: Path) -> Int;
     FCHDIR fchdir(fd: Fd) -> Int;

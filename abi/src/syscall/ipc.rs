@@ -14,24 +14,24 @@ rows! {
     SHMGET shmget(key: Key, size: Size, shmflg: FlagsMode(S::IpcShmGet)) -> Int;
     SHMAT shmat(shmid: Int, shmaddr: Pointer, shmflg: Flags(S::Shmat)) -> Hex;
     SHMDT shmdt(shmaddr: Pointer) -> Int;
-    SHMCTL shmctl(shmid: Int, cmd: Enum(S::Shmctl), buf: Pointer) -> Int;
+    SHMCTL shmctl(shmid: Int, cmd: Enum(S::Shmctl), buf: Depends) -> Int;
     SEMGET semget(key: Key, nsems: Int, semflg: FlagsMode(S::IpcSemGet)) -> Int;
     SEMOP semop(semid: Int, sops: Structs(K::Sembuf, In, 2), nsops: Uint) -> Int;
     SEMTIMEDOP semtimedop(semid: Int, sops: Structs(K::Sembuf, In, 2), nsops: Uint, timeout: Struct(K::Timespec, In)) -> Int;
     SEMCTL semctl(semid: Int, semnum: Int, cmd: Enum(S::Semctl), arg: Pointer) -> Int;
     MSGGET msgget(key: Key, msgflg: FlagsMode(S::IpcMsgGet)) -> Int;
-    MSGSND msgsnd(msqid: Int, msgp: Pointer, msgsz: Size, msgflg: Flags(S::MsgrcvFlags)) -> Int;
-    MSGRCV msgrcv(msqid: Int, msgp: Pointer, msgsz: Size, msgtyp: Long, msgflg: Flags(S::MsgrcvFlags)) -> Int;
-    MSGCTL msgctl(msqid: Int, cmd: Enum(S::Msgctl), buf: Pointer) -> Int;
+    MSGSND msgsnd(msqid: Int, msgp: Message(2, In), msgsz: Size, msgflg: Flags(S::MsgrcvFlags)) -> Int;
+    MSGRCV msgrcv(msqid: Int, msgp: Message(2, Out), msgsz: Size, msgtyp: Long, msgflg: Flags(S::MsgrcvFlags)) -> Int;
+    MSGCTL msgctl(msqid: Int, cmd: Enum(S::Msgctl), buf: Depends) -> Int;
 
-    MQ_OPEN mq_open(name: Str, oflag: Flags(S::OpenFlags), mode: Depends, attr: Depends) -> Fd;
-    MQ_UNLINK mq_unlink(name: Str) -> Int;
+    MQ_OPEN mq_open(name: Path, oflag: Flags(S::OpenFlags), mode: Depends, attr: Depends) -> Fd;
+    MQ_UNLINK mq_unlink(name: Path) -> Int;
     MQ_TIMEDSEND mq_timedsend(mqdes: Fd, msg_ptr: BufIn(2), msg_len: Size, msg_prio: Uint, abs_timeout: Struct(K::Timespec, In)) -> Int;
     MQ_TIMEDRECEIVE mq_timedreceive(mqdes: Fd, msg_ptr: BufOut(2), msg_len: Size, msg_prio: Struct(K::Int, Out), abs_timeout: Struct(K::Timespec, In)) -> Int;
     MQ_NOTIFY mq_notify(mqdes: Fd, sevp: Struct(K::Sigevent, In)) -> Int;
     MQ_GETSETATTR mq_getsetattr(mqdes: Fd, newattr: Struct(K::MqAttr, In), oldattr: Struct(K::MqAttr, Out)) -> Int;
 
-    ADD_KEY add_key(type: Str, description: Str, payload: BufIn(3), plen: Size, keyring: Int) -> Int;
-    REQUEST_KEY request_key(type: Str, description: Str, callout_info: Str, dest_keyring: Int) -> Int;
-    KEYCTL keyctl(operation: Enum(S::Keyctl), arg2: Int, arg3: Pointer, arg4: Size, arg5: Unused) -> Int;
+    ADD_KEY add_key(type: Str, description: Str, payload: BufIn(3), plen: Size, keyring: KeySerial) -> Int;
+    REQUEST_KEY request_key(type: Str, description: Str, callout_info: Str, dest_keyring: KeySerial) -> Int;
+    KEYCTL keyctl(operation: Enum(S::Keyctl), arg2: Depends, arg3: Depends, arg4: Depends, arg5: Depends) -> Int;
 }

@@ -78,6 +78,8 @@ pub enum ArgKind {
     CloneFlags,
     /// futex's operation: a name and modifier bits.
     FutexOp,
+    /// FUTEX_WAKE_OP's operation and comparison.
+    FutexWakeOp,
     /// A type of socket: a name and modifier bits.
     SocketType,
     /// Flags and permission bits together (shmget).
@@ -121,6 +123,14 @@ pub enum ArgKind {
     DirEntries,
     /// One byte a page of the length in another argument (mincore).
     PageBytes(u8),
+    /// Bits of a set of memory nodes; the number of bits and one is another argument.
+    Nodemask(u8, Dir),
+    /// A System V message: its type, then as many bytes as another argument says.
+    Message(u8, Dir),
+    /// A socket option's value; its length is argument 4 (`In`), or behind it (`Out`, `socklen_t *`).
+    SockOpt(Dir),
+    /// A key's serial number, or a special keyring.
+    KeySerial,
 }
 
 /// What a call returns.
@@ -179,7 +189,8 @@ sets! {
     Shmat, Shmctl, Shutdown, SigProcMask, SignalFd, SigactionFlags, SigaltstackFlags, SockType, SockAccept, SockOptLevel, SockOpt,
     Splice, StatxMask, StatxAttr, SwapFlags, SyncFileRange, Syslog, TcpOpt, TimerFdCreate, TimerFdSet, TimerAbs, Umount,
     Userfaultfd, WaitOptions, WaitidOptions, Xattr, DumpMode, IpProto, NetlinkFamily, FutexBitset, IpOpt, Ipv6Opt,
-    ClockState, ClockStatus, ClockModes, Capabilities, SchedFlags, SigevNotify, InterfaceFlags, Futex2,
+    ClockState, ClockStatus, ClockModes, Capabilities, SchedFlags, SigevNotify, InterfaceFlags, Futex2, MovePages, MpolModifiers, Capability, SeccompMode, TscMode, SecureBits, MceKill, MceKillPolicy, SetMm,
+    CapAmbient, Speculation, SpeculationMode, Dispatch, Seals, DirectoryNotify, TerminalFlow, TerminalFlush, LogLevel, LandlockAccess, IoUringSetup, IoUringFeatures, MemfdSecret, SeccompAction, SemopFlags, Propagation,
 }
 
 macro_rules! structs {
@@ -201,10 +212,16 @@ macro_rules! structs {
 structs! {
     /// A 32-bit number.
     Int = 4,
+    /// Whether the time-stamp counter may be read (prctl).
+    TscMode = 4,
+    /// What a seccomp filter may answer.
+    SeccompAction = 4,
     /// A 32-bit number without sign, in hexadecimal where it is an address or flags.
     Uint = 4,
     /// A 64-bit number.
     Long = 8,
+    /// A 64-bit number without sign.
+    Ulong = 8,
     /// An address.
     Pointer = 8,
     /// Two descriptors (pipe, socketpair).
@@ -267,6 +284,8 @@ structs! {
     FOwnerEx = 8,
     /// The kernel's `struct termios`.
     Termios = 36,
+    /// The older `struct termio`.
+    Termio = 18,
     /// `struct termios2`.
     Termios2 = 44,
     /// `struct winsize`.
@@ -307,10 +326,29 @@ structs! {
     Ucred = 12,
     /// `struct ifreq`.
     Ifreq = 40,
-    /// `struct rseq`.
-    Rseq = 32,
     /// `struct io_uring_params`.
     IoUringParams = 120,
     /// `struct sock_fprog`.
     SockFprog = 16,
+    /// `struct user_desc`.
+    UserDesc = 16,
+    /// `struct __sysctl_args`.
+    SysctlArgs = 80,
+    /// `struct file_handle` with the longest handle.
+    FileHandle = 136,
+    /// `struct mount_attr`.
+    MountAttr = 32,
+    /// `struct landlock_ruleset_attr`.
+    LandlockRuleset = 8,
+    /// `struct landlock_path_beneath_attr`.
+    LandlockPath = 12,
+    /// `struct perf_event_attr`.
+    PerfEventAttr = 128,
+    /// A memory policy.
+    MpolMode = 4,
+    /// `struct shmid_ds`.
+    ShmidDs = 112,
+    /// `struct msqid_ds`.
+    MsqidDs = 120,
+
 }

@@ -24,15 +24,15 @@ rows! {
     MLOCKALL mlockall(flags: Flags(S::MlockAll)) -> Int;
     MUNLOCKALL munlockall() -> Int;
     REMAP_FILE_PAGES remap_file_pages(addr: Pointer, size: Size, prot: Flags(S::Prot), pgoff: Size, flags: Flags(S::MapFlags)) -> Int;
-    MBIND mbind(addr: Pointer, len: Size, mode: Enum(S::MpolMode), nodemask: Pointer, maxnode: Size, flags: Flags(S::MpolFlags)) -> Int;
-    SET_MEMPOLICY set_mempolicy(mode: Enum(S::MpolMode), nodemask: Pointer, maxnode: Size) -> Int;
-    GET_MEMPOLICY get_mempolicy(mode: Struct(K::Int, Out), nodemask: Pointer, maxnode: Size, addr: Pointer, flags: Flags(S::MpolGet)) -> Int;
+    MBIND mbind(addr: Pointer, len: Size, mode: Enum(S::MpolMode), nodemask: Nodemask(4, In), maxnode: Size, flags: Flags(S::MpolFlags)) -> Int;
+    SET_MEMPOLICY set_mempolicy(mode: Enum(S::MpolMode), nodemask: Nodemask(2, In), maxnode: Size) -> Int;
+    GET_MEMPOLICY get_mempolicy(mode: Struct(K::MpolMode, Out), nodemask: Nodemask(2, Out), maxnode: Size, addr: Pointer, flags: Flags(S::MpolGet)) -> Int;
     SET_MEMPOLICY_HOME_NODE set_mempolicy_home_node(start: Pointer, len: Size, home_node: Ulong, flags: Hex) -> Int;
-    MIGRATE_PAGES migrate_pages(pid: Pid, maxnode: Size, old_nodes: Pointer, new_nodes: Pointer) -> Int;
-    MOVE_PAGES move_pages(pid: Pid, count: Size, pages: Pointer, nodes: Pointer, status: Pointer, flags: Flags(S::MpolFlags)) -> Int;
+    MIGRATE_PAGES migrate_pages(pid: Pid, maxnode: Size, old_nodes: Nodemask(1, In), new_nodes: Nodemask(1, In)) -> Int;
+    MOVE_PAGES move_pages(pid: Pid, count: Size, pages: Structs(K::Pointer, In, 1), nodes: Structs(K::Int, In, 1), status: Structs(K::Int, Out, 1), flags: Flags(S::MovePages)) -> Int;
     PROCESS_VM_READV process_vm_readv(pid: Pid, local_iov: IoVec(2, Out), liovcnt: Ulong, remote_iov: Structs(K::IoVec, In, 4), riovcnt: Ulong, flags: Ulong) -> Int;
     PROCESS_VM_WRITEV process_vm_writev(pid: Pid, local_iov: IoVec(2, In), liovcnt: Ulong, remote_iov: Structs(K::IoVec, In, 4), riovcnt: Ulong, flags: Ulong) -> Int;
-    MEMBARRIER membarrier(cmd: Enum(S::Membarrier), flags: Flags(S::MembarrierFlags)) -> Int;
+    MEMBARRIER membarrier(cmd: Enum(S::Membarrier), flags: Flags(S::MembarrierFlags), cpu_id: Depends) -> Int;
     MAP_SHADOW_STACK map_shadow_stack(addr: Pointer, size: Size, flags: Hex32) -> Hex;
     MSEAL mseal(addr: Pointer, len: Size, flags: Hex) -> Int;
 }

@@ -6,7 +6,7 @@ use super::{
 
 rows! {
     SOCKET socket(domain: Enum(S::AddressFamily), type: SocketType, protocol: Depends) -> Fd;
-    SOCKETPAIR socketpair(domain: Enum(S::AddressFamily), type: SocketType, protocol: Int, sv: Struct(K::FdPair, Out)) -> Int;
+    SOCKETPAIR socketpair(domain: Enum(S::AddressFamily), type: SocketType, protocol: Depends, sv: Struct(K::FdPair, Out)) -> Int;
     BIND bind(sockfd: Fd, addr: SockAddr(2, In), addrlen: Int) -> Int;
     CONNECT connect(sockfd: Fd, addr: SockAddr(2, In), addrlen: Int) -> Int;
     LISTEN listen(sockfd: Fd, backlog: Int) -> Int;
@@ -14,7 +14,7 @@ rows! {
     ACCEPT4 accept4(sockfd: Fd, addr: SockAddr(2, Out), addrlen: Struct(K::Int, InOut), flags: Flags(S::SockAccept)) -> Fd;
     GETSOCKNAME getsockname(sockfd: Fd, addr: SockAddr(2, Out), addrlen: Struct(K::Int, InOut)) -> Int;
     GETPEERNAME getpeername(sockfd: Fd, addr: SockAddr(2, Out), addrlen: Struct(K::Int, InOut)) -> Int;
-    SENDTO sendto(sockfd: Fd, buf: BufIn(2), len: Size, flags: Flags(S::MsgFlags), dest_addr: SockAddr(5, In), addrlen: Uint) -> Int;
+    SENDTO sendto(sockfd: Fd, buf: BufIn(2), len: Size, flags: Flags(S::MsgFlags), dest_addr: SockAddr(5, In), addrlen: Int) -> Int;
     RECVFROM recvfrom(sockfd: Fd, buf: BufOut(2), len: Size, flags: Flags(S::MsgFlags), src_addr: SockAddr(5, Out), addrlen: Struct(K::Int, InOut)) -> Int;
     SENDMSG sendmsg(sockfd: Fd, msg: Struct(K::MsgHdr, In), flags: Flags(S::MsgFlags)) -> Int;
     RECVMSG recvmsg(sockfd: Fd, msg: Struct(K::MsgHdr, Out), flags: Flags(S::MsgFlags)) -> Int;

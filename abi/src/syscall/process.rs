@@ -23,20 +23,20 @@ rows! {
     SETPGID setpgid(pid: Pid, pgid: Pid) -> Int;
     GETSID getsid(pid: Pid) -> Pid;
     SETSID setsid() -> Pid;
-    SET_TID_ADDRESS set_tid_address(tidptr: Pointer) -> Pid;
+    SET_TID_ADDRESS set_tid_address(tidptr: Hex) -> Pid;
     SET_ROBUST_LIST set_robust_list(head: Pointer, len: Size) -> Int;
     GET_ROBUST_LIST get_robust_list(pid: Pid, head_ptr: Struct(K::Pointer, Out), len_ptr: Struct(K::Long, Out)) -> Int;
-    RSEQ rseq(rseq: Pointer, rseq_len: Hex32, flags: Hex32, sig: Hex32) -> Int;
+    RSEQ rseq(rseq: Hex, rseq_len: Hex, flags: Hex, sig: Hex) -> Int;
     PRCTL prctl(option: Enum(S::Prctl), arg2: Depends, arg3: Depends, arg4: Depends, arg5: Depends) -> Int;
     ARCH_PRCTL arch_prctl(code: Enum(S::ArchPrctl), addr: Depends) -> Int;
-    PTRACE ptrace(request: Enum(S::Ptrace), pid: Pid, addr: Pointer, data: Depends) -> Int;
+    PTRACE ptrace(request: Enum(S::Ptrace), pid: Depends, addr: Depends, data: Depends) -> Int;
     PERSONALITY personality(persona: Enum(S::Personality)) -> Persona;
     UNSHARE unshare(flags: Flags(S::CloneFlags)) -> Int;
     SETNS setns(fd: Fd, nstype: Flags(S::CloneNew)) -> Int;
-    KCMP kcmp(pid1: Pid, pid2: Pid, type: Enum(S::Kcmp), idx1: Hex, idx2: Hex) -> Int;
+    KCMP kcmp(pid1: Pid, pid2: Pid, type: Enum(S::Kcmp), idx1: Depends, idx2: Depends) -> Int;
     SECCOMP seccomp(operation: Enum(S::Seccomp), flags: Depends, args: Depends) -> Int;
-    LANDLOCK_CREATE_RULESET landlock_create_ruleset(attr: Pointer, size: Size, flags: Flags(S::LandlockCreate)) -> Fd;
-    LANDLOCK_ADD_RULE landlock_add_rule(ruleset_fd: Fd, rule_type: Enum(S::LandlockRule), rule_attr: Pointer, flags: Hex32) -> Int;
+    LANDLOCK_CREATE_RULESET landlock_create_ruleset(attr: Struct(K::LandlockRuleset, In), size: Size, flags: Flags(S::LandlockCreate)) -> Fd;
+    LANDLOCK_ADD_RULE landlock_add_rule(ruleset_fd: Fd, rule_type: Enum(S::LandlockRule), rule_attr: Depends, flags: Hex32) -> Int;
     LANDLOCK_RESTRICT_SELF landlock_restrict_self(ruleset_fd: Fd, flags: Hex32) -> Int;
     LSM_GET_SELF_ATTR lsm_get_self_attr(attr: Uint, ctx: Pointer, size: Pointer, flags: Hex32) -> Int;
     LSM_SET_SELF_ATTR lsm_set_self_attr(attr: Uint, ctx: Pointer, size: Uint, flags: Hex32) -> Int;
@@ -51,9 +51,9 @@ rows! {
     SCHED_GET_PRIORITY_MIN sched_get_priority_min(policy: Enum(S::SchedPolicy)) -> Int;
     SCHED_RR_GET_INTERVAL sched_rr_get_interval(pid: Pid, tp: Struct(K::Timespec, Out)) -> Int;
     SCHED_SETATTR sched_setattr(pid: Pid, attr: Struct(K::SchedAttr, In), flags: Uint) -> Int;
-    SCHED_GETATTR sched_getattr(pid: Pid, attr: Struct(K::SchedAttr, Out), size: Size, flags: Uint) -> Int;
-    SCHED_GETAFFINITY sched_getaffinity(pid: Pid, cpusetsize: Size, mask: CpuSet(BY_RESULT, Out)) -> Int;
-    SCHED_SETAFFINITY sched_setaffinity(pid: Pid, cpusetsize: Size, mask: CpuSet(1, In)) -> Int;
+    SCHED_GETATTR sched_getattr(pid: Pid, attr: Struct(K::SchedAttr, Out), size: Uint, flags: Uint) -> Int;
+    SCHED_GETAFFINITY sched_getaffinity(pid: Pid, cpusetsize: Uint, mask: CpuSet(BY_RESULT, Out)) -> Int;
+    SCHED_SETAFFINITY sched_setaffinity(pid: Pid, cpusetsize: Uint, mask: CpuSet(1, In)) -> Int;
     GETCPU getcpu(cpu: Struct(K::Int, Out), node: Struct(K::Int, Out), tcache: Pointer) -> Int;
     GETPRIORITY getpriority(which: Enum(S::Priority), who: Pid) -> Int;
     SETPRIORITY setpriority(which: Enum(S::Priority), who: Pid, prio: Int) -> Int;
@@ -75,7 +75,7 @@ rows! {
     SETFSUID setfsuid(fsuid: Uid) -> Int;
     SETFSGID setfsgid(fsgid: Gid) -> Int;
     GETGROUPS getgroups(size: Int, list: Structs(K::Id, Out, BY_RESULT)) -> Int;
-    SETGROUPS setgroups(size: Size, list: Structs(K::Id, In, 0)) -> Int;
+    SETGROUPS setgroups(size: Int, list: Structs(K::Id, In, 0)) -> Int;
     CAPGET capget(hdrp: Struct(K::CapHeader, In), datap: Struct(K::CapData, Out)) -> Int;
     CAPSET capset(hdrp: Struct(K::CapHeader, In), datap: Struct(K::CapData, In)) -> Int;
 

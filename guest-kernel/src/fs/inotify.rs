@@ -246,6 +246,9 @@ impl FileOps for Inotify {
     }
 
     fn describe(&self, _file: &File) -> Description {
-        anon::anon_description("inotify", "inotify")
+        Description {
+            kind: "inotify",
+            text: (*b"anon_inode:inotify").into(),
+        }
     }
 }

@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering;
 use vitrine_abi::{
     event::{
         ARG_RESULT, FdBody, ITEM_CUT, ITEM_FAULT, ITEM_OUT, ItemHeader, Record, RecordHeader,
-        SyscallBody, tag,
+        STRING_CUT, STRING_FAULT, SyscallBody, tag,
     },
     nr,
     syscall::{ArgKind, Dir, RetKind, StructKind, Syscall, kinds::BY_RESULT},
@@ -60,7 +60,12 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
             ArgKind::Struct(kind, dir) if dir.is_in() => {
                 structure(record, arg, 0, kind, value, args, task);
             }
-            // recvmsg needs nothing from before the call: the kernel only fills in.
+            // How long an address there is room for is all that recvmsg reads and replaces.
+            ArgKind::Struct(StructKind::MsgHdr, Dir::Out) => {
+                const NAME_LEN: u64 = 8;
+                let len = user::read::<u32>(value.wrapping_add(NAME_LEN)).unwrap_or(0);
+                record.item(tag::COUNT, arg, 0, 0, u64::from(len).as_bytes());
+            }
             ArgKind::Structs(StructKind::MMsgHdr, Dir::InOut, count) => {
                 messages(record, arg, 0, value, length(args, count), task);
             }
@@ -91,6 +96,18 @@ pub(super) fn before(record: &mut Record, call: &Syscall, args: &[u64; 6], task:
                     set_descriptors(record, arg, value, length(args, bits), task);
                 }
             }
+            ArgKind::SockOpt(Dir::In) => {
+                let len = length(args, 4) & 0x7fff_ffff;
+                option_value(record, arg, 0, value, len);
+            }
+            ArgKind::Nodemask(bits, Dir::In) => {
+                words(record, arg, 0, value, length(args, bits));
+            }
+            ArgKind::Message(len, Dir::In) => {
+                bytes(record, tag::STRUCT, arg, 0, 0, value, 8, 8);
+                let text = value.wrapping_add(8);
+                buffer(record, arg, 0, text, length(args, len));
+            }
             ArgKind::CpuSet(len, Dir::In) => {
                 bytes(
                     record,
@@ -120,7 +137,7 @@ pub(super) fn after(
     let ret = match *result {
         Ok(ret) => ret as u64,
         Err(Errno::EINTR | Errno::ERESTART_RESTARTBLOCK | Errno::ERESTARTNOHAND) if is_sleep => 0,
-        Err(_) => return,
+        Err(_) => return failed(record, call, args),
     };
     // What is left of a sleep is written only when a signal cut it short.
     if is_sleep && result.is_ok() {
@@ -179,6 +196,17 @@ pub(super) fn after(
                 );
             }
             ArgKind::FdSet(bits) => fd_set(record, arg, ITEM_OUT, value, length(args, bits)),
+            ArgKind::SockOpt(Dir::Out) => {
+                let len = user::read::<u32>(length(args, 4)).unwrap_or(0);
+                option_value(record, arg, ITEM_OUT, value, u64::from(len));
+            }
+            ArgKind::Nodemask(bits, Dir::Out) => {
+                words(record, arg, ITEM_OUT, value, length(args, bits));
+            }
+            ArgKind::Message(_, Dir::Out) => {
+                bytes(record, tag::STRUCT, arg, ITEM_OUT, 0, value, 8, 8);
+                buffer(record, arg, ITEM_OUT, value.wrapping_add(8), ret);
+            }
             ArgKind::PageBytes(len) => {
                 let pages = length(args, len).div_ceil(4096);
                 buffer(record, arg, ITEM_OUT, value, pages);
@@ -196,6 +224,38 @@ pub(super) fn after(
     {
         descriptor(record, ARG_RESULT, ITEM_OUT, 0, ret, task);
     }
+}
+
+/// Of a call that failed: where it would have put what it received.
+fn failed(record: &mut Record, call: &Syscall, args: &[u64; 6]) {
+    for (index, &value) in args.iter().enumerate().take(call.args.len()) {
+        let arg = index as u8;
+        match call.kind(args, index) {
+            _ if value == 0 => {}
+            ArgKind::IoVec(count, Dir::Out) => {
+                let count = length(args, count);
+                vector(record, tag::IOVEC, arg, ITEM_OUT, value, count, 16);
+            }
+            ArgKind::Struct(StructKind::MsgHdr, Dir::Out) => {
+                let size = StructKind::MsgHdr.size() as u64;
+                bytes(record, tag::STRUCT, arg, ITEM_OUT, 0, value, size, size);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A socket option's value: at least as much of it as has names.
+fn option_value(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64) {
+    const STRUCTURES: u64 = 32;
+    let limit = u64::from(LIMITS.buffer.load(Ordering::Relaxed)).max(STRUCTURES);
+    bytes(record, tag::BYTES, arg, flags, 0, addr, len, limit);
+}
+
+/// A set of bits in words, of which `bits` is one more than there are.
+fn words(record: &mut Record, arg: u8, flags: u8, addr: u64, bits: u64) {
+    let count = bits.saturating_add(62) / 64;
+    vector(record, tag::BYTES, arg, flags, addr, count, 8);
 }
 
 fn length(args: &[u64; 6], index: u8) -> u64 {
@@ -344,8 +404,15 @@ fn string_array(record: &mut Record, arg: u8, addr: u64, most: usize) {
             let before = record.len();
             record.extend(&[0; 4]);
             let string = append_string(record, pointer, limit);
+            if string & ITEM_FAULT != 0 {
+                record.extend(&pointer.to_le_bytes());
+            }
             let len = (record.len().saturating_sub(before + 4)) as u32;
-            let cut = if string == 0 { 0 } else { 1 << 31 };
+            let cut = match string {
+                0 => 0,
+                _ if string & ITEM_FAULT != 0 && len == 8 => STRING_FAULT,
+                _ => STRING_CUT,
+            };
             let offset = before.saturating_sub(item + size_of::<ItemHeader>());
             if let Some(place) = record.payload_mut(item, offset).get_mut(..4) {
                 place.copy_from_slice(&(len | cut).to_le_bytes());
@@ -410,6 +477,20 @@ fn structure(
         // The caller says how long its structure is.
         StructKind::CloneArgs => size.min(args[1]),
         StructKind::OpenHow => size.min(args[3]),
+        StructKind::MountAttr => size.min(args[4]),
+        StructKind::LandlockRuleset => size.min(args[1]),
+        StructKind::FileHandle => match user::read::<u32>(addr) {
+            Ok(told) if flags & ITEM_OUT != 0 || args[2] == 0 || args[1] == addr => {
+                size.min(8 + u64::from(told))
+            }
+            _ => 8,
+        },
+        StructKind::PerfEventAttr => match user::read::<u32>(addr.wrapping_add(4)) {
+            // The first form of it.
+            Ok(0) => 64,
+            Ok(told) => size.min(u64::from(told)),
+            Err(_) => size,
+        },
         StructKind::SchedAttr => match user::read::<u32>(addr) {
             // The first form of it had no size.
             Ok(0) => 48,
@@ -424,6 +505,15 @@ fn structure(
     match kind {
         StructKind::MsgHdr if flags & ITEM_OUT == 0 => {
             message(record, arg, 0, addr, u64::MAX, task);
+        }
+        StructKind::CloneArgs if size == kind.size() as u64 => {
+            let ids = addr.wrapping_add(64);
+            if let Ok([set, count]) = user::read::<[u64; 2]>(ids)
+                && set != 0
+            {
+                let len = count.min(32) * 4;
+                bytes(record, tag::BYTES, arg, flags, 0, set, len, len);
+            }
         }
         StructKind::SigSetArg => {
             if let Ok([set, size]) = user::read::<[u64; 2]>(addr)
@@ -460,11 +550,29 @@ fn structure_out(
 }
 
 fn array(record: &mut Record, arg: u8, flags: u8, kind: StructKind, addr: u64, count: u64) {
-    let shown = count.min(MAX_ELEMENTS);
     let size = kind.size() as u64;
-    let flags = flags | if shown < count { ITEM_CUT } else { 0 };
-    let limit = shown * size;
-    bytes(record, tag::STRUCT, arg, flags, 0, addr, limit, limit);
+    vector(record, tag::STRUCT, arg, flags, addr, count, size);
+}
+
+/// The first elements of an array; if they can't all be read, those that can.
+fn vector(record: &mut Record, tag: u8, arg: u8, flags: u8, addr: u64, count: u64, size: u64) {
+    let shown = count.min(MAX_ELEMENTS);
+    let item = record.begin_item(tag, arg, 0);
+    let place = record.grow((shown * size) as usize);
+    let got = place.len();
+    if user::read_bytes(addr, place).is_ok() {
+        let cut = if shown < count { ITEM_CUT } else { 0 };
+        return record.end_item(item, flags | cut);
+    }
+    let mut done = 0;
+    for element in place.chunks_exact_mut(size as usize) {
+        if user::read_bytes(addr.wrapping_add(done as u64), element).is_err() {
+            break;
+        }
+        done += element.len();
+    }
+    record.shrink(got - done);
+    record.end_item(item, flags | ITEM_FAULT);
 }
 
 /// The mask that rt_sigreturn is about to restore; `rsp` is the program's stack pointer.
@@ -498,9 +606,7 @@ fn fd_set(record: &mut Record, arg: u8, flags: u8, addr: u64, bits: u64) {
 fn iovec(record: &mut Record, arg: u8, flags: u8, addr: u64, count: u64, len: u64) {
     let count = count.min(1024);
     let shown = count.min(MAX_ELEMENTS);
-    let size = shown * 16;
-    let cut = if shown < count { ITEM_CUT } else { 0 };
-    bytes(record, tag::IOVEC, arg, flags | cut, 0, addr, size, size);
+    vector(record, tag::IOVEC, arg, flags, addr, count, 16);
     let limit = u64::from(LIMITS.buffer.load(Ordering::Relaxed));
     let mut left = len;
     for index in 0..shown {
@@ -508,7 +614,10 @@ fn iovec(record: &mut Record, arg: u8, flags: u8, addr: u64, count: u64, len: u6
             return;
         };
         let taken = piece.min(left);
-        left -= taken;
+        // Without an end all of every piece is meant.
+        if left != u64::MAX {
+            left -= taken;
+        }
         let index = index as u8;
         bytes(record, tag::PIECE, arg, flags, index, base, taken, limit);
     }
@@ -552,7 +661,8 @@ fn ancillary(record: &mut Record, arg: u8, flags: u8, addr: u64, len: u64, task:
     let mut rest: &[u8] = place;
     while let Ok((len, after)) = u64::read_from_prefix(rest) {
         let len = len as usize;
-        let Some(body) = rest.get(HEADER..len) else {
+        // One that claims more than there is is shown as far as it goes.
+        let Some(body) = rest.get(HEADER..len.min(rest.len())) else {
             return;
         };
         if matches!(

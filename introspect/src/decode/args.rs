@@ -1,7 +1,7 @@
 //! One argument of a call as text, by its kind.
 
 use super::{
-    Style, View, buffer, names, notation, put, signals, sockets, stat,
+    Style, View, buffer, names, notation, options, put, signals, sockets, stat,
     structs::{self, Context},
     terminal, text,
 };
@@ -17,6 +17,18 @@ const AT_FDCWD: i32 = -100;
 const NAME_MAX: usize = 15;
 /// Flags without those bits that give the logarithm of a huge page's size.
 const HUGE_MASK_REST: u64 = (1 << 26) - 1;
+/// Bytes of a path that are shown.
+const PATH_SHOWN: usize = 4095;
+/// Most bytes of an extended attribute's value.
+const XATTR_SIZE_MAX: u64 = 65536;
+/// Most bytes of a host's name.
+const HOST_NAME_MAX: u64 = 64;
+/// Most supplementary groups.
+const NGROUPS_MAX: i32 = 65536;
+/// Bytes of a CPU set that are captured.
+const CPU_SET_MAX: u64 = 128;
+/// Bytes of a signal set.
+const SIGNAL_SET: u64 = 8;
 /// Elements of an array that are shown.
 const SHOWN_ELEMENTS: usize = 32;
 
@@ -36,7 +48,10 @@ pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
                     | StructKind::CloneArgs
                     | StructKind::Timex
                     | StructKind::Flock
-                    | StructKind::Ifreq,
+                    | StructKind::Ifreq
+                    | StructKind::Ulong
+                    | StructKind::FileHandle
+                    | StructKind::IoUringParams,
                 Dir::InOut,
             )
             | ArgKind::Structs(StructKind::MMsgHdr, ..)
@@ -44,6 +59,9 @@ pub fn is_out(call: &SyscallEvent, index: usize) -> bool {
             | ArgKind::SockAddr(_, Dir::Out)
             | ArgKind::IoVec(_, Dir::Out)
             | ArgKind::CpuSet(_, Dir::Out)
+            | ArgKind::Nodemask(_, Dir::Out)
+            | ArgKind::Message(_, Dir::Out)
+            | ArgKind::SockOpt(Dir::Out)
     )
 }
 
@@ -68,18 +86,32 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         ArgKind::Flags(Set::SwapFlags) => swap_flags(out, raw as u32),
         ArgKind::Flags(set @ (Set::MapFlags | Set::Memfd)) => {
             let prefix = if set == Set::Memfd { "MFD" } else { "MAP" };
-            names::of(set).write(out, raw & HUGE_MASK_REST);
-            huge_page_size(out, raw as u32, prefix);
+            // Of a name in memory the size alone may be given.
+            let flags = raw & HUGE_MASK_REST;
+            let alone = set == Set::Memfd && flags == 0 && raw as u32 >> 26 != 0;
+            if !alone {
+                names::of(set).write(out, flags);
+            }
+            huge_page_size(out, raw as u32, prefix, !alone);
+        }
+        // An old way to say that the flags are flags.
+        ArgKind::Flags(Set::MountFlags) if raw & 0xffff_0000 == 0xc0ed_0000 => {
+            put(out, "MS_MGC_VAL");
+            if raw & !0xffff_0000 != 0 {
+                out.push(b'|');
+                names::of(Set::MountFlags).write(out, raw & !0xffff_0000);
+            }
         }
         ArgKind::Flags(set) => names::of(set).write(out, flag_bits(set, raw)),
-        ArgKind::Enum(set) => enumeration(out, set, raw),
+        ArgKind::Enum(set) => enumeration(out, call, set, raw),
         ArgKind::Mode => text::mode(out, u64::from(raw as u32 & 0xffff)),
-        ArgKind::FileMode => stat::file_mode(out, raw as u32),
-        ArgKind::Dev => stat::device(out, raw),
+        ArgKind::FileMode => stat::file_mode(out, raw as u32 & 0xffff),
+        ArgKind::Dev => stat::device(out, u64::from(raw as u32)),
         ArgKind::Signal => signals::name(out, raw as i32),
         ArgKind::CloneFlags => clone_flags(out, raw),
         ArgKind::FutexOp => futex_op(out, raw as u32),
-        ArgKind::SocketType => names::of(Set::SockType).write(out, u64::from(raw as u32)),
+        ArgKind::FutexWakeOp => futex_wake_op(out, raw as u32),
+        ArgKind::SocketType => socket_type(out, raw as u32),
         ArgKind::FlagsMode(set) => flags_mode(out, set, raw as u32),
         ArgKind::IoctlRequest => terminal::request(out, raw as u32),
         ArgKind::Key => {
@@ -104,8 +136,16 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             Some(item) if !item.is_fault() => text::quoted(out, item.data),
             _ => text::address(out, raw),
         },
-        ArgKind::BufIn(_) => match call.items.find(tag::BYTES, index, false) {
-            Some(item) if !item.is_fault() => buffer(out, item.data, item.is_cut(), style),
+        ArgKind::BufIn(len) => match call.items.find(tag::BYTES, index, false) {
+            Some(item) if !item.is_fault() && is_sensible(call, len) => {
+                // An attribute that is a string is shown without its end.
+                let is_attribute = matches!(
+                    call.nr as usize,
+                    nr::SETXATTR | nr::LSETXATTR | nr::FSETXATTR
+                );
+                let shown = item.data.strip_suffix(b"\0").filter(|_| is_attribute);
+                buffer(out, shown.unwrap_or(item.data), item.is_cut(), style);
+            }
             _ => text::address(out, raw),
         },
         ArgKind::BufOut(_) => match call.items.find(tag::BYTES, index, true) {
@@ -123,33 +163,78 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             _ => text::address(out, raw),
         },
         ArgKind::StrArray => match call.items.find(tag::STRINGS, index, false) {
-            Some(item) => strings(out, &item, style),
+            Some(item) => strings(out, &item, raw, style),
             None => text::address(out, raw),
         },
         ArgKind::EnvArray => environment(out, call, index, raw, style),
         ArgKind::Struct(kind, dir) => structure(out, call, index, kind, dir, style),
         ArgKind::Structs(kind, dir, _) => array(out, call, index, kind, dir, style),
         ArgKind::IoVec(_, dir) => {
-            if !sockets::iovec(out, &call.items, index, dir == Dir::Out, style) {
+            if !sockets::iovec(out, &call.items, index, dir == Dir::Out, raw, style) {
                 text::address(out, raw);
             }
         }
         ArgKind::SockAddr(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
-            Some(item) if !item.is_fault() => sockets::address(out, item.data),
+            Some(item) if !item.is_fault() && item.data.len() > 1 => {
+                sockets::address(out, item.data);
+            }
             _ => text::address(out, raw),
         },
-        ArgKind::FdSet(_) => match call.items.find(tag::BYTES, index, false) {
-            Some(item) if !item.is_fault() => fd_set(out, item.data, |out, fd| {
-                if style.fd_paths {
-                    info_path(out, call.items.fd_among(index, fd));
-                }
-            }),
+        ArgKind::FdSet(_) if (call.args[0] as i32) < 0 => text::address(out, raw),
+        ArgKind::FdSet(count) => match call.items.find(tag::BYTES, index, false) {
+            Some(item) if !item.is_fault() => {
+                fd_set(out, item.data, below(call, count), |out, fd| {
+                    if style.fd_paths {
+                        info_path(out, call.items.fd_among(index, fd));
+                    }
+                })
+            }
             _ => text::address(out, raw),
         },
         ArgKind::CpuSet(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
-            Some(item) if !item.is_fault() => fd_set(out, item.data, |_, _| ()),
+            Some(item) if !item.is_fault() => {
+                fd_set(out, item.data, usize::MAX, |_, _| ());
+                let more = dir == Dir::In && call.args[1] > CPU_SET_MAX;
+                if more && out.pop().is_some() {
+                    put(out, if out.ends_with(b"[") { "...]" } else { " ...]" });
+                }
+            }
             _ => text::address(out, raw),
         },
+        ArgKind::Nodemask(_, dir) => match call.items.find(tag::BYTES, index, dir == Dir::Out) {
+            Some(item) if !item.is_fault() || !item.data.is_empty() => nodemask(out, &item, raw),
+            _ => text::address(out, raw),
+        },
+        ArgKind::Message(_, dir) => {
+            let after = dir == Dir::Out;
+            let head = call.items.find(tag::STRUCT, index, after);
+            match head.filter(|head| !head.is_fault() && (!after || call.succeeded())) {
+                Some(head) => {
+                    put(out, "{mtype=");
+                    text::dec(out, View(head.data).i64(0));
+                    put(out, ", mtext=");
+                    match call.items.find(tag::BYTES, index, after) {
+                        Some(item) if !item.is_fault() => {
+                            buffer(out, item.data, item.is_cut(), style);
+                        }
+                        _ => text::address(out, raw.wrapping_add(8)),
+                    }
+                    out.push(b'}');
+                }
+                None => text::address(out, raw),
+            }
+        }
+        ArgKind::SockOpt(dir) => {
+            let after = dir == Dir::Out;
+            // Logs of earlier versions have it as a structure.
+            let find = |tag| call.items.find(tag, index, after);
+            let item = find(tag::BYTES).or_else(|| find(tag::STRUCT));
+            match item.filter(|item| !item.is_fault() && (!after || call.succeeded())) {
+                Some(item) => options::value(out, call, &item, after, style),
+                None => text::address(out, raw),
+            }
+        }
+        ArgKind::KeySerial => key_serial(out, raw as i32),
         ArgKind::PageBytes(_) => match call.items.find(tag::BYTES, index, true) {
             Some(item) if !item.is_fault() && call.succeeded() => page_bytes(out, &item),
             _ => text::address(out, raw),
@@ -172,7 +257,9 @@ fn fd(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style) {
     let is_at = call
         .call
         .is_some_and(|row| row.kind(&call.args, index) == ArgKind::AtFd);
-    if value == AT_FDCWD && is_at {
+    if value == -1 && call.nr as usize == nr::FANOTIFY_MARK && is_at {
+        put(out, "FAN_NOFD");
+    } else if value == AT_FDCWD && is_at {
         notation::constant(
             out,
             |out| text::dec(out, i64::from(AT_FDCWD)),
@@ -256,12 +343,47 @@ pub fn id(out: &mut Vec<u8>, value: u32) {
     }
 }
 
-fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
+fn enumeration(out: &mut Vec<u8>, call: &SyscallEvent, set: Set, raw: u64) {
+    const IPC_64: u64 = 0x100;
     let value = match set {
         Set::Ptrace => raw,
         _ => u64::from(raw as u32),
     };
     match set {
+        Set::Shmctl | Set::Semctl | Set::Msgctl if value & IPC_64 != 0 => {
+            put(out, "IPC_64|");
+            names::of(set).write(out, value & !IPC_64);
+        }
+        // What attaches a filter and what reads it have one number.
+        Set::SockOpt if value == 26 && call.nr as usize == nr::SETSOCKOPT => {
+            put(out, "SO_ATTACH_FILTER");
+        }
+        Set::Capability
+        | Set::SeccompMode
+        | Set::MceKill
+        | Set::CapAmbient
+        | Set::Speculation
+        | Set::DumpMode => {
+            names::of(set).write(out, raw);
+        }
+        Set::MpolMode => {
+            const MODIFIERS: u64 = 0xe000;
+            let value = match raw >> 32 {
+                0 => value,
+                _ => raw,
+            };
+            let (kind, modifiers) = (value & !MODIFIERS, value & MODIFIERS);
+            let known = kind <= 0x1fff && names::of(set).value(kind).is_some();
+            if known || modifiers == 0 {
+                names::of(set).write(out, kind);
+                if known && modifiers != 0 {
+                    out.push(b'|');
+                    names::of(Set::MpolModifiers).write(out, modifiers);
+                }
+            } else {
+                names::of(Set::MpolModifiers).write(out, value);
+            }
+        }
         Set::Personality if value == 0xffff_ffff => text::hex(out, value),
         Set::Syslog => {
             text::dec(out, i64::from(raw as i32));
@@ -277,7 +399,17 @@ fn enumeration(out: &mut Vec<u8>, set: Set, raw: u64) {
 /// The bits of a flags argument that the kernel looks at.
 pub(crate) fn flag_bits(set: Set, raw: u64) -> u64 {
     match set {
-        Set::Prot | Set::Mremap | Set::FanMask | Set::MountFlags | Set::PerfEventOpen => raw,
+        Set::Prot
+        | Set::Mremap
+        | Set::FanMask
+        | Set::MountFlags
+        | Set::PerfEventOpen
+        | Set::CloneFlags
+        | Set::MpolGet
+        | Set::KexecArch
+        | Set::KexecFile
+        | Set::PkeyAccess
+        | Set::SecureBits => raw,
         _ => u64::from(raw as u32),
     }
 }
@@ -285,7 +417,9 @@ pub(crate) fn flag_bits(set: Set, raw: u64) -> u64 {
 fn path(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64) {
     match call.items.find(tag::STRING, index, false) {
         Some(item) if !item.is_fault() => {
-            text::quoted(out, item.data);
+            // A name that has no end within PATH_MAX is shown without its last byte.
+            let shown = item.data.get(..PATH_SHOWN).filter(|_| item.is_cut());
+            text::quoted(out, shown.unwrap_or(item.data));
             if item.is_cut() {
                 put(out, "...");
             }
@@ -313,7 +447,17 @@ fn clone_flags(out: &mut Vec<u8>, raw: u64) {
 fn futex_op(out: &mut Vec<u8>, op: u32) {
     const PRIVATE: u32 = 128;
     const CLOCK_REALTIME: u32 = 256;
-    let command = op & !(PRIVATE | CLOCK_REALTIME);
+    const WITH_CLOCK: [u32; 5] = [0, 9, 11, 12, 13];
+    const FD: u32 = 2;
+    let plain = op & !(PRIVATE | CLOCK_REALTIME);
+    let command = if op & CLOCK_REALTIME != 0 && !WITH_CLOCK.contains(&plain) {
+        op
+    } else {
+        plain
+    };
+    if command == FD && op & PRIVATE != 0 {
+        return put(out, "FUTEX_FD|FUTEX_PRIVATE_FLAG");
+    }
     match names::of(Set::FutexOp).value(u64::from(command)) {
         Some(name) => {
             put(out, name);
@@ -325,22 +469,52 @@ fn futex_op(out: &mut Vec<u8>, op: u32) {
             }
         }
         None => {
-            if op & PRIVATE != 0 {
-                put(out, "FUTEX_PRIVATE_FLAG|");
-            }
-            if op & CLOCK_REALTIME != 0 {
-                put(out, "FUTEX_CLOCK_REALTIME|");
-            }
-            text::hex(out, u64::from(command));
+            text::hex(out, u64::from(op));
             put(out, " /* FUTEX_??? */");
         }
     }
 }
 
+/// What FUTEX_WAKE_OP does to its second word, and what it compares it with.
+fn futex_wake_op(out: &mut Vec<u8>, raw: u32) {
+    const SHIFT: u32 = 8;
+    const OPERATIONS: [&str; 5] = ["SET", "ADD", "OR", "ANDN", "XOR"];
+    const COMPARISONS: [&str; 6] = ["EQ", "NE", "LT", "LE", "GT", "GE"];
+    let named = |out: &mut Vec<u8>, prefix: &str, list: &[&str], value: u32, shift: &str| match list
+        .get(value as usize)
+    {
+        Some(name) => {
+            put(out, prefix);
+            put(out, name);
+            put(out, shift);
+        }
+        None => {
+            text::hex(out, u64::from(value));
+            put(out, shift);
+            put(out, " /* ");
+            put(out, prefix);
+            put(out, "??? */");
+        }
+    };
+    let operation = raw >> 28;
+    if operation & SHIFT != 0 {
+        put(out, "FUTEX_OP_OPARG_SHIFT<<28|");
+    }
+    named(out, "FUTEX_OP_", &OPERATIONS, operation & !SHIFT, "<<28");
+    out.push(b'|');
+    text::hex(out, u64::from(raw >> 12 & 0xfff));
+    put(out, "<<12|");
+    named(out, "FUTEX_OP_CMP_", &COMPARISONS, raw >> 24 & 0xf, "<<24");
+    out.push(b'|');
+    text::hex(out, u64::from(raw & 0xfff));
+}
+
 /// `|21<<MAP_HUGE_SHIFT`, if a size is given.
-fn huge_page_size(out: &mut Vec<u8>, raw: u32, prefix: &str) {
+fn huge_page_size(out: &mut Vec<u8>, raw: u32, prefix: &str, more: bool) {
     if raw >> 26 != 0 {
-        out.push(b'|');
+        if more {
+            out.push(b'|');
+        }
         text::udec(out, u64::from(raw >> 26));
         put(out, "<<");
         put(out, prefix);
@@ -349,10 +523,22 @@ fn huge_page_size(out: &mut Vec<u8>, raw: u32, prefix: &str) {
 }
 
 fn flags_mode(out: &mut Vec<u8>, set: Set, raw: u32) {
-    let flags = u64::from(raw & !0o777);
+    const HUGE_SHIFT: u32 = 26;
+    let huge = match set {
+        Set::IpcShmGet => raw >> HUGE_SHIFT & 0x3f,
+        _ => 0,
+    };
+    let flags = u64::from(raw & !0o777 & !(huge << HUGE_SHIFT));
     if flags != 0 {
-        names::of(set).write(out, flags);
-        out.push(b'|');
+        let names = names::of(set);
+        names.write(out, flags);
+        if huge != 0 || names.bits.iter().any(|(bits, _)| flags & bits == *bits) {
+            out.push(b'|');
+        }
+    }
+    if huge != 0 {
+        text::udec(out, u64::from(huge));
+        put(out, "<<SHM_HUGE_SHIFT|");
     }
     text::mode(out, u64::from(raw & 0o777));
 }
@@ -389,9 +575,29 @@ fn ioprio(out: &mut Vec<u8>, raw: u32) {
 }
 
 fn quota_command(out: &mut Vec<u8>, raw: u32) {
+    const COMMANDS: [&str; 9] = [
+        "Q_SYNC",
+        "Q_QUOTAON",
+        "Q_QUOTAOFF",
+        "Q_GETFMT",
+        "Q_GETINFO",
+        "Q_SETINFO",
+        "Q_GETQUOTA",
+        "Q_SETQUOTA",
+        "Q_GETNEXTQUOTA",
+    ];
     put(out, "QCMD(");
-    text::hex(out, u64::from(raw >> 8));
-    put(out, " /* Q_??? */, ");
+    let number = (raw >> 8).checked_sub(0x80_0001);
+    match number.and_then(|number| COMMANDS.get(number as usize)) {
+        Some(name) => {
+            put(out, name);
+            put(out, ", ");
+        }
+        None => {
+            text::hex(out, u64::from(raw >> 8));
+            put(out, " /* Q_??? */, ");
+        }
+    }
     match raw & 0xff {
         0 => put(out, "USRQUOTA"),
         1 => put(out, "GRPQUOTA"),
@@ -404,10 +610,13 @@ fn quota_command(out: &mut Vec<u8>, raw: u32) {
     out.push(b')');
 }
 
-fn strings(out: &mut Vec<u8>, item: &Item<'_>, style: &Style) {
+fn strings(out: &mut Vec<u8>, item: &Item<'_>, raw: u64, style: &Style) {
     let strings = Strings::parse(item.data);
+    if item.is_fault() && strings.count == 0 {
+        return text::address(out, raw);
+    }
     out.push(b'[');
-    for (i, (string, cut)) in strings.list.iter().enumerate() {
+    for (i, string) in strings.list.iter().enumerate() {
         if i > 0 {
             put(out, ", ");
         }
@@ -415,11 +624,18 @@ fn strings(out: &mut Vec<u8>, item: &Item<'_>, style: &Style) {
             put(out, "...");
             break;
         }
-        buffer(out, string, *cut, style);
+        match string.address {
+            Some(address) => text::address(out, address),
+            None => buffer(out, &string.bytes, string.cut, style),
+        }
     }
     let shown = strings.list.len();
     if (shown as u32) < strings.count && (shown < SHOWN_ELEMENTS || !style.abbreviate) {
         put(out, if shown > 0 { ", ..." } else { "..." });
+    } else if item.is_fault() && shown < SHOWN_ELEMENTS {
+        put(out, ", ... /* ");
+        text::address(out, raw.wrapping_add(u64::from(strings.count) * 8));
+        put(out, " */");
     }
     out.push(b']');
 }
@@ -427,11 +643,14 @@ fn strings(out: &mut Vec<u8>, item: &Item<'_>, style: &Style) {
 fn environment(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, raw: u64, style: &Style) {
     let item = call.items.find(tag::STRINGS, index, false);
     if let Some(item) = item.filter(|_| !style.abbreviate) {
-        return strings(out, &item, style);
+        return strings(out, &item, raw, style);
     }
     text::address(out, raw);
     if let Some(item) = item {
         let count = Strings::parse(item.data).count;
+        if item.is_fault() && count == 0 {
+            return;
+        }
         put(out, " /* ");
         text::udec(out, u64::from(count));
         put(out, if count == 1 { " var" } else { " vars" });
@@ -461,9 +680,17 @@ fn structure(
         out: dir == Dir::Out,
         style,
     };
+    let short = kind == StructKind::OpenHow && call.args[3] < kind.size() as u64;
+    if short || kind == StructKind::SigSet && !has_signal_set(call, index) {
+        return text::address(out, raw);
+    }
     // What a call that found nothing leaves in memory is not its result.
     let nothing = call.ret == Some(0) && call.nr as usize == nr::WAIT4;
     match dir {
+        // What is printed after the call is read then, if that is worth while.
+        Dir::In if is_after(call) && !call.succeeded() && call.phase != Phase::Enter => {
+            text::address(out, raw);
+        }
         Dir::In => match before {
             Some(item) => structs::write(out, kind, View(item.data), &context),
             None => text::address(out, raw),
@@ -472,9 +699,20 @@ fn structure(
             Some(item) if !nothing => structs::write(out, kind, View(item.data), &context),
             _ => text::address(out, raw),
         },
+        Dir::InOut
+            if matches!(kind, StructKind::Timex | StructKind::Flock)
+                && !call.succeeded()
+                && call.phase != Phase::Enter =>
+        {
+            text::address(out, raw);
+        }
+        Dir::InOut if kind == StructKind::Timex && !call.succeeded() => text::address(out, raw),
         Dir::InOut => match (before, after) {
+            (Some(before), Some(after)) if kind == StructKind::FileHandle => {
+                structs::file_handle(out, View(before.data), Some(View(after.data)), &context);
+            }
             (Some(before), Some(after))
-                if matches!(kind, StructKind::Int | StructKind::Long)
+                if matches!(kind, StructKind::Int | StructKind::Long | StructKind::Ulong)
                     && before.data != after.data
                     && call.phase != Phase::Enter =>
             {
@@ -507,9 +745,13 @@ fn changed(out: &mut Vec<u8>, kind: StructKind, before: &[u8], after: &[u8]) {
         put(out, " => ");
         text::dec(out, i64::from(View(after).i32(0)));
     } else {
-        text::dec(out, View(before).i64(0));
+        let number = |out: &mut Vec<u8>, view: View<'_>| match kind {
+            StructKind::Ulong => text::udec(out, view.u64(0)),
+            _ => text::dec(out, view.i64(0)),
+        };
+        number(out, View(before));
         put(out, "] => [");
-        text::dec(out, View(after).i64(0));
+        number(out, View(after));
     }
     out.push(b']');
 }
@@ -530,7 +772,10 @@ fn array(
         return;
     }
     let item = call.items.find(tag::STRUCT, index, dir == Dir::Out);
-    let Some(item) = item.filter(|item| !item.is_fault()) else {
+    let too_many =
+        call.nr as usize == nr::SETGROUPS && !(0..=NGROUPS_MAX).contains(&(call.args[0] as i32));
+    let readable = item.filter(|item| !item.is_fault() || !item.data.is_empty());
+    let Some(item) = readable.filter(|_| !too_many) else {
         return text::address(out, raw);
     };
     let context = Context {
@@ -551,19 +796,116 @@ fn array(
         match kind {
             // A plain list has no brackets around its elements.
             StructKind::Id => id(out, View(element).u32(0)),
+            StructKind::Int => text::dec(out, i64::from(View(element).i32(0))),
+            StructKind::Pointer => text::address(out, View(element).u64(0)),
             _ => structs::write(out, kind, View(element), &context),
         }
     }
+    unreadable(out, &item, raw);
     out.push(b']');
 }
 
-/// Numbers of the bits that are set: `[3 5]`; `more` may add something to each.
-pub fn fd_set(out: &mut Vec<u8>, bits: &[u8], more: impl Fn(&mut Vec<u8>, i32)) {
+/// An array's elements that can't be read: `, ... /* 0x7f… */`.
+pub(super) fn unreadable(out: &mut Vec<u8>, item: &Item<'_>, raw: u64) {
+    if item.is_fault() {
+        put(out, ", ... /* ");
+        text::address(out, raw.wrapping_add(item.data.len() as u64));
+        put(out, " */");
+    }
+}
+
+/// Whether the length of a buffer that the call reads is one that it would take.
+fn is_sensible(call: &SyscallEvent, len: u8) -> bool {
+    let len = call.args.get(usize::from(len)).copied().unwrap_or(0);
+    match call.nr as usize {
+        nr::SETXATTR | nr::LSETXATTR | nr::FSETXATTR => len <= XATTR_SIZE_MAX,
+        nr::SETHOSTNAME | nr::SETDOMAINNAME => len <= HOST_NAME_MAX,
+        _ => true,
+    }
+}
+
+/// Calls whose input structures strace reads when they have returned.
+fn is_after(call: &SyscallEvent) -> bool {
+    matches!(call.nr as usize, nr::EPOLL_PWAIT | nr::EPOLL_PWAIT2)
+}
+
+/// Whether the size that comes with a signal set is a set's.
+fn has_signal_set(call: &SyscallEvent, index: usize) -> bool {
+    let at = match call.nr as usize {
+        nr::RT_SIGPROCMASK | nr::RT_SIGTIMEDWAIT => 3,
+        nr::RT_SIGSUSPEND | nr::RT_SIGPENDING => 1,
+        nr::SIGNALFD | nr::SIGNALFD4 => 2,
+        nr::PPOLL => 4,
+        nr::EPOLL_PWAIT | nr::EPOLL_PWAIT2 | nr::IO_URING_ENTER => 5,
+        _ => return true,
+    };
+    let is_set = match call.nr as usize {
+        nr::RT_SIGPENDING => call.args[at] <= SIGNAL_SET,
+        _ => call.args[at] == SIGNAL_SET,
+    };
+    index < at && is_set
+}
+
+fn socket_type(out: &mut Vec<u8>, raw: u32) {
+    let kind = &names::net::SOCK_KIND;
+    let mut rest = raw;
+    if kind.value(u64::from(raw)).is_some() {
+        kind.write(out, u64::from(raw & 0xf));
+        rest &= !0xf;
+        if rest == 0 {
+            return;
+        }
+        out.push(b'|');
+    }
+    names::of(Set::SockType).write(out, u64::from(rest));
+}
+
+fn key_serial(out: &mut Vec<u8>, raw: i32) {
+    let name = match raw {
+        -1 => "KEY_SPEC_THREAD_KEYRING",
+        -2 => "KEY_SPEC_PROCESS_KEYRING",
+        -3 => "KEY_SPEC_SESSION_KEYRING",
+        -4 => "KEY_SPEC_USER_KEYRING",
+        -5 => "KEY_SPEC_USER_SESSION_KEYRING",
+        -6 => "KEY_SPEC_GROUP_KEYRING",
+        -7 => "KEY_SPEC_REQKEY_AUTH_KEY",
+        -8 => "KEY_SPEC_REQUESTOR_KEYRING",
+        _ => return text::dec(out, i64::from(raw)),
+    };
+    let number = |out: &mut Vec<u8>| text::dec(out, i64::from(raw));
+    notation::constant(out, number, |out| put(out, name));
+}
+
+/// Words of node bits: `[0x0000000000000001]`.
+fn nodemask(out: &mut Vec<u8>, item: &Item<'_>, raw: u64) {
+    out.push(b'[');
+    for (i, word) in item.data.chunks_exact(8).enumerate() {
+        if i > 0 {
+            put(out, ", ");
+        }
+        if i >= SHOWN_ELEMENTS {
+            put(out, "...");
+            break;
+        }
+        text::hex_padded(out, View(word).u64(0), 16);
+    }
+    unreadable(out, item, raw);
+    out.push(b']');
+}
+
+/// How many descriptors a set is about.
+pub(super) fn below(call: &SyscallEvent, count: u8) -> usize {
+    let count = call.args.get(usize::from(count)).copied().unwrap_or(0);
+    count.min(u64::from(u32::MAX)) as usize
+}
+
+/// Numbers of the bits below `limit` that are set: `[3 5]`; `more` may add something to each.
+pub fn fd_set(out: &mut Vec<u8>, bits: &[u8], limit: usize, more: impl Fn(&mut Vec<u8>, i32)) {
     out.push(b'[');
     let mut first = true;
     for (i, byte) in bits.iter().enumerate() {
         for bit in 0..8 {
-            if byte >> bit & 1 != 0 {
+            if byte >> bit & 1 != 0 && i * 8 + bit < limit {
                 if !first {
                     out.push(b' ');
                 }

@@ -2,9 +2,10 @@
 //!
 //! - [`args`]: one argument by its kind in the system-call table; [`ret`]: results.
 //! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios;
-//!   [`system`]: clocks, scheduling, capabilities and other rare ones.
+//!   [`system`]: clocks, scheduling, capabilities; `rare`: what few programs use.
+//! - `options`: the values of socket options.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
-//! - [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
+//! - [`zone`]: the time zone of dates; [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
 //!
 //! Everything appends to a byte buffer: nothing is allocated for a field.
 
@@ -12,6 +13,8 @@ pub mod args;
 pub mod errno;
 pub mod names;
 pub mod notation;
+mod options;
+mod rare;
 pub mod ret;
 pub mod signals;
 pub mod sockets;
@@ -20,6 +23,7 @@ pub mod structs;
 pub mod system;
 pub mod terminal;
 pub mod text;
+pub mod zone;
 
 pub use notation::Notation;
 

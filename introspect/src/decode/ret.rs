@@ -1,6 +1,6 @@
 //! Results as text: what stands after the equals sign.
 
-use super::{Style, View, args, errno, names, put, signals, structs, text};
+use super::{Style, View, args, errno, names, put, signals, structs, text, zone};
 use crate::event::{Phase, SyscallEvent};
 use vitrine_abi::{
     event::{ARG_RESULT, tag},
@@ -90,8 +90,8 @@ fn comment(out: &mut Vec<u8>, call: &SyscallEvent, ret: i64) {
         }
         nr::TIME => {
             put(out, " (");
-            text::date_time(out, ret);
-            return put(out, "+0000)");
+            zone::date_time(out, ret, |_| ());
+            return put(out, ")");
         }
         _ => None,
     };
@@ -156,7 +156,7 @@ fn select(out: &mut Vec<u8>, call: &SyscallEvent) {
         }
         first = false;
         put(out, label);
-        args::fd_set(out, item.data, |_, _| ());
+        args::fd_set(out, item.data, args::below(call, 0), |_, _| ());
     }
     left(out, call, 4);
     out.push(b')');

@@ -174,21 +174,20 @@ pub fn info(out: &mut Vec<u8>, info: &Info) {
             out.extend_from_slice(name.as_bytes());
         }),
         None => {
-            text::dec(out, i64::from(info.code));
-            out.extend_from_slice(b" /* SI_??? */");
+            text::hex(out, u64::from(info.code.cast_unsigned()));
         }
     }
     if info.errno != 0 {
         out.extend_from_slice(b", si_errno=");
         match u16::try_from(info.errno).ok().and_then(super::errno::name) {
             Some(name) => out.extend_from_slice(name.as_bytes()),
-            None => text::dec(out, i64::from(info.errno)),
+            None => text::udec(out, u64::from(info.errno.cast_unsigned())),
         }
     }
     match (info.signo, info.code) {
         (_, 0 | -6) => {
             put(out, ", si_pid=", info.pid.into());
-            put(out, ", si_uid=", info.uid.into());
+            user(out, info.uid);
         }
         (_, -2) => {
             out.extend_from_slice(b", si_timerid=");
@@ -198,12 +197,12 @@ pub fn info(out: &mut Vec<u8>, info: &Info) {
         }
         (_, -1 | -3) => {
             put(out, ", si_pid=", info.pid.into());
-            put(out, ", si_uid=", info.uid.into());
+            user(out, info.uid);
             value(out, info.value);
         }
         (SIGCHLD, 1..) => {
             put(out, ", si_pid=", info.pid.into());
-            put(out, ", si_uid=", info.uid.into());
+            user(out, info.uid);
             out.extend_from_slice(b", si_status=");
             if info.code == 1 {
                 text::dec(out, info.status.into());
@@ -217,9 +216,22 @@ pub fn info(out: &mut Vec<u8>, info: &Info) {
             out.extend_from_slice(b", si_addr=");
             text::address(out, info.addr);
         }
-        _ => {}
+        _ => {
+            if info.pid != 0 || info.uid != 0 {
+                put(out, ", si_pid=", info.pid.into());
+                user(out, info.uid);
+            }
+            if info.value != 0 {
+                value(out, info.value);
+            }
+        }
     }
     out.push(b'}');
+}
+
+fn user(out: &mut Vec<u8>, uid: u32) {
+    out.extend_from_slice(b", si_uid=");
+    super::args::id(out, uid);
 }
 
 fn value(out: &mut Vec<u8>, value: u64) {

@@ -1,14 +1,24 @@
 //! Socket addresses, iovecs and messages.
 
-use super::{Style, View, args, buffer, names, put, structs::Context, text};
-use crate::event::{Captured, SyscallEvent};
+use super::{
+    Style, View, args, buffer, names, put,
+    structs::{self, Context},
+    text,
+};
+use crate::event::{Captured, Item, SyscallEvent};
 use std::net::Ipv6Addr;
-use vitrine_abi::{event::tag, syscall::Set};
+use vitrine_abi::{
+    event::tag,
+    syscall::{Set, StructKind},
+};
 
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 const AF_NETLINK: u16 = 16;
+const AF_PACKET: u16 = 17;
+/// The loopback interface comes first everywhere.
+const LOOPBACK: u32 = 1;
 
 /// Appends a socket address: `{sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("127.0.0.1")}`.
 pub fn address(out: &mut Vec<u8>, data: &[u8]) {
@@ -19,7 +29,7 @@ pub fn address(out: &mut Vec<u8>, data: &[u8]) {
     let rest = data.get(2..).unwrap_or_default();
     match family {
         AF_UNIX if !rest.is_empty() => unix(out, rest),
-        AF_INET if data.len() >= 8 => {
+        AF_INET if data.len() >= 16 => {
             put(out, ", sin_port=htons(");
             text::udec(out, u64::from(view.be16(2)));
             put(out, "), sin_addr=inet_addr(\"");
@@ -46,15 +56,26 @@ pub fn address(out: &mut Vec<u8>, data: &[u8]) {
             put(out, "\", &sin6_addr)");
             if data.len() >= 28 {
                 put(out, ", sin6_scope_id=");
-                text::udec(out, u64::from(view.u32(24)));
+                // fe80::/10, and ff02::/16 of multicast.
+                let is_local = bytes[0] == 0xfe && bytes[1] & 0xc0 == 0x80
+                    || bytes[0] == 0xff && bytes[1] & 0xf == 2;
+                match view.u32(24) {
+                    index if is_local => interface(out, index),
+                    index => text::udec(out, u64::from(index)),
+                }
             }
         }
         AF_NETLINK if data.len() >= 12 => {
+            if view.u16(2) != 0 {
+                put(out, ", nl_pad=");
+                text::hex(out, u64::from(view.u16(2)));
+            }
             put(out, ", nl_pid=");
             text::dec(out, i64::from(view.i32(4)));
             put(out, ", nl_groups=");
-            text::hex0(out, u64::from(view.u32(8)));
+            text::hex_padded(out, u64::from(view.u32(8)), 8);
         }
+        AF_PACKET if data.len() >= 12 => link_layer(out, view),
         _ if !rest.is_empty() => {
             put(out, ", sa_data=");
             text::quoted(out, rest);
@@ -64,11 +85,91 @@ pub fn address(out: &mut Vec<u8>, data: &[u8]) {
     out.push(b'}');
 }
 
+/// An interface by name, if that is the same on every machine.
+fn interface(out: &mut Vec<u8>, index: u32) {
+    match index {
+        LOOPBACK => put(out, "if_nametoindex(\"lo\")"),
+        index => text::udec(out, u64::from(index)),
+    }
+}
+
+/// `struct sockaddr_ll` behind its family.
+fn link_layer(out: &mut Vec<u8>, view: View<'_>) {
+    put(out, ", sll_protocol=htons(");
+    let protocol = view.be16(2);
+    let name = match protocol {
+        0x0001 => "ETH_P_802_3",
+        0x0003 => "ETH_P_ALL",
+        0x0800 => "ETH_P_IP",
+        0x0806 => "ETH_P_ARP",
+        0x8100 => "ETH_P_8021Q",
+        0x86dd => "ETH_P_IPV6",
+        0x888e => "ETH_P_PAE",
+        0x88cc => "ETH_P_LLDP",
+        _ => "",
+    };
+    if name.is_empty() {
+        text::hex(out, u64::from(protocol));
+        put(out, " /* ETH_P_??? */");
+    } else {
+        put(out, name);
+    }
+    put(out, "), sll_ifindex=");
+    interface(out, view.u32(4));
+    put(out, ", sll_hatype=");
+    match view.u16(8) {
+        0 => put(out, "ARPHRD_NETROM"),
+        1 => put(out, "ARPHRD_ETHER"),
+        772 => put(out, "ARPHRD_LOOPBACK"),
+        0xfffe => put(out, "ARPHRD_NONE"),
+        other => {
+            text::hex(out, u64::from(other));
+            put(out, " /* ARPHRD_??? */");
+        }
+    }
+    let kinds = [
+        "HOST",
+        "BROADCAST",
+        "MULTICAST",
+        "OTHERHOST",
+        "OUTGOING",
+        "LOOPBACK",
+        "USER",
+        "KERNEL",
+    ];
+    let [kind, len] = [10, 11].map(|at: usize| view.0.get(at).copied().unwrap_or(0));
+    put(out, ", sll_pkttype=");
+    match kinds.get(usize::from(kind)) {
+        Some(name) => {
+            put(out, "PACKET_");
+            put(out, name);
+        }
+        None => {
+            text::hex(out, u64::from(kind));
+            put(out, " /* PACKET_??? */");
+        }
+    }
+    put(out, ", sll_halen=");
+    text::udec(out, u64::from(len));
+    let address = view.0.get(12..).unwrap_or_default();
+    let address = address.get(..usize::from(len)).unwrap_or(address);
+    if !address.is_empty() {
+        put(out, ", sll_addr=[");
+        for (i, byte) in address.iter().enumerate() {
+            if i > 0 {
+                put(out, ", ");
+            }
+            text::hex(out, u64::from(*byte));
+        }
+        out.push(b']');
+    }
+}
+
 fn unix(out: &mut Vec<u8>, path: &[u8]) {
     put(out, ", sun_path=");
     match path.split_first() {
         // The abstract name space: all bytes of the name count.
-        Some((0, name)) if !name.is_empty() => {
+        Some((0, name)) => {
             out.push(b'@');
             text::quoted(out, name);
         }
@@ -85,12 +186,13 @@ pub fn iovec(
     items: &Captured,
     index: usize,
     after: bool,
+    address: u64,
     style: &Style,
 ) -> bool {
     let Some(vector) = items.find(tag::IOVEC, index, after) else {
         return false;
     };
-    if vector.is_fault() {
+    if vector.is_fault() && vector.data.is_empty() {
         return false;
     }
     out.push(b'[');
@@ -117,6 +219,7 @@ pub fn iovec(
         text::udec(out, view.u64(8));
         out.push(b'}');
     }
+    args::unreadable(out, &vector, address);
     out.push(b']');
     true
 }
@@ -125,15 +228,28 @@ pub fn iovec(
 pub fn message(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     let items = &context.call.items;
     let (index, after) = (context.index, context.out);
+    if after && !context.call.succeeded() {
+        // How long an address it would have taken is all that is known.
+        put(out, "{msg_namelen=");
+        text::dec(out, i64::from(view.i32(8)));
+        return out.push(b'}');
+    }
     put(out, "{msg_name=");
     match items.find(tag::NAME, index, after) {
         Some(name) if !name.is_fault() && !name.data.is_empty() => address(out, name.data),
         _ => text::address(out, view.u64(0)),
     }
     put(out, ", msg_namelen=");
-    text::udec(out, u64::from(view.u32(8)));
+    if after && let Some(room) = items.find(tag::COUNT, index, false) {
+        let room = View(room.data).i32(0);
+        if room != view.i32(8) {
+            text::dec(out, i64::from(room));
+            put(out, " => ");
+        }
+    }
+    text::dec(out, i64::from(view.i32(8)));
     put(out, ", msg_iov=");
-    if !iovec(out, items, index, after, context.style) {
+    if !iovec(out, items, index, after, view.u64(16), context.style) {
         text::address(out, view.u64(16));
     }
     put(out, ", msg_iovlen=");
@@ -142,7 +258,7 @@ pub fn message(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     if control_len != 0 {
         put(out, ", msg_control=");
         match items.find(tag::CONTROL, index, after) {
-            Some(control) if !control.is_fault() => ancillary(out, control.data, context),
+            Some(control) if !control.is_fault() => ancillary(out, &control, control_len, context),
             _ => text::address(out, view.u64(32)),
         }
     }
@@ -166,9 +282,10 @@ pub fn messages(
     let count = match (call.succeeded(), received) {
         (true, _) => call.ret.unwrap_or(0).clamp(0, 32),
         (false, true) => return false,
-        (false, false) => call.args[2].min(32) as i64,
+        (false, false) => (call.args[2] as u32).min(32).into(),
     } as u8;
-    if count > 0 && items.find_index(tag::STRUCT, index, received, 0).is_none() {
+    let head = items.find_index(tag::STRUCT, index, received, 0);
+    if call.args[index] == 0 || count > 0 && head.is_none_or(|head| head.is_fault()) {
         return false;
     }
     // How much was sent stands in the heads as the call left them.
@@ -184,6 +301,8 @@ pub fn messages(
         }
         let single = SyscallEvent {
             items: part.clone(),
+            ret: call.ret,
+            phase: call.phase,
             ..SyscallEvent::default()
         };
         let context = Context {
@@ -204,61 +323,123 @@ pub fn messages(
         }
         out.push(b'}');
     }
+    if !call.succeeded() && call.args[2] as u32 > 32 {
+        put(out, ", ...");
+    }
     out.push(b']');
     true
 }
 
-/// Control messages: descriptors and credentials by name, others by their length.
-fn ancillary(out: &mut Vec<u8>, mut data: &[u8], context: &Context<'_>) {
+/// Control messages: descriptors, credentials and times by name, others by their type.
+fn ancillary(out: &mut Vec<u8>, item: &Item<'_>, told: u64, context: &Context<'_>) {
     const HEADER: usize = 16;
+    let mut data = item.data;
     out.push(b'[');
     let mut first = true;
     while data.len() >= HEADER {
         let view = View(data);
-        let len = view.u64(0) as usize;
-        if !(HEADER..=data.len()).contains(&len) {
-            break;
-        }
+        let len = view.u64(0);
+        let whole = usize::try_from(len).unwrap_or(usize::MAX);
         if !first {
             put(out, ", ");
         }
         first = false;
-        let (level, kind) = (view.u32(8), view.u32(12));
         put(out, "{cmsg_len=");
-        text::udec(out, len as u64);
-        put(out, ", cmsg_level=");
-        names::of(Set::SockOptLevel).write(out, u64::from(level));
-        put(out, ", cmsg_type=");
-        let body = data.get(HEADER..len).unwrap_or_default();
-        match (level, kind) {
-            (1, 1) => {
-                put(out, "SCM_RIGHTS, cmsg_data=[");
-                for (i, fd) in body.chunks_exact(4).enumerate() {
-                    if i > 0 {
-                        put(out, ", ");
-                    }
-                    let fd = View(fd).i32(0);
-                    text::dec(out, i64::from(fd));
-                    if context.style.fd_paths {
-                        args::info_path(out, context.call.items.fd_among(context.index, fd));
-                    }
-                }
-                out.push(b']');
-            }
-            (1, 2) => {
-                let view = View(body);
-                put(out, "SCM_CREDENTIALS, cmsg_data={pid=");
-                text::dec(out, i64::from(view.i32(0)));
-                put(out, ", uid=");
-                text::udec(out, u64::from(view.u32(4)));
-                put(out, ", gid=");
-                text::udec(out, u64::from(view.u32(8)));
-                out.push(b'}');
-            }
-            _ => text::hex(out, u64::from(kind)),
-        }
+        text::udec(out, len);
+        control_message(
+            out,
+            view.u32(8),
+            view.u32(12),
+            data.get(HEADER..whole.clamp(HEADER, data.len()))
+                .unwrap_or_default(),
+            context,
+        );
         out.push(b'}');
-        data = data.get(len.next_multiple_of(8)..).unwrap_or_default();
+        if whole < HEADER {
+            data = data.get(HEADER..).unwrap_or_default();
+            break;
+        }
+        data = whole
+            .checked_next_multiple_of(8)
+            .and_then(|next| data.get(next..))
+            .unwrap_or_default();
+    }
+    if !data.is_empty() || item.is_cut() || told > item.data.len() as u64 {
+        put(out, if first { "..." } else { ", ..." });
     }
     out.push(b']');
+}
+
+/// Level, type and contents of a control message.
+fn control_message(out: &mut Vec<u8>, level: u32, kind: u32, body: &[u8], context: &Context<'_>) {
+    put(out, ", cmsg_level=");
+    match names::of(Set::SockOptLevel).value(u64::from(level)) {
+        Some(_) => names::of(Set::SockOptLevel).write(out, u64::from(level)),
+        None => {
+            text::hex(out, u64::from(level));
+            put(out, " /* SOL_??? */");
+        }
+    }
+    put(out, ", cmsg_type=");
+    let view = View(body);
+    match (level, kind) {
+        (1, 1) => {
+            put(out, "SCM_RIGHTS");
+            if body.len() < 4 {
+                return;
+            }
+            put(out, ", cmsg_data=[");
+            for (i, fd) in body.chunks_exact(4).enumerate() {
+                if i > 0 {
+                    put(out, ", ");
+                }
+                let fd = View(fd).i32(0);
+                text::dec(out, i64::from(fd));
+                if context.style.fd_paths {
+                    args::info_path(out, context.call.items.fd_among(context.index, fd));
+                }
+            }
+            out.push(b']');
+        }
+        (1, 2) => {
+            put(out, "SCM_CREDENTIALS");
+            if body.len() < 12 {
+                return;
+            }
+            put(out, ", cmsg_data={pid=");
+            text::dec(out, i64::from(view.i32(0)));
+            put(out, ", uid=");
+            args::id(out, view.u32(4));
+            put(out, ", gid=");
+            args::id(out, view.u32(8));
+            out.push(b'}');
+        }
+        (1, 29 | 35) if body.len() >= 16 => {
+            let (name, time) = match kind {
+                29 => ("SO_TIMESTAMP_OLD", StructKind::Timeval),
+                _ => ("SO_TIMESTAMPNS_OLD", StructKind::Timespec),
+            };
+            put(out, name);
+            put(out, ", cmsg_data=");
+            structs::time(out, time, view);
+        }
+        (1, _) => {
+            text::hex(out, u64::from(kind));
+            put(out, " /* SCM_??? */");
+        }
+        (0, 1 | 2) if body.len() >= 4 => {
+            put(out, if kind == 1 { "IP_TOS" } else { "IP_TTL" });
+            put(out, ", cmsg_data=[");
+            match kind {
+                1 => text::hex(out, u64::from(body[0])),
+                _ => text::udec(out, u64::from(view.u32(0))),
+            }
+            out.push(b']');
+        }
+        (0, _) => {
+            text::hex(out, u64::from(kind));
+            put(out, " /* IP_??? */");
+        }
+        _ => text::hex(out, u64::from(kind)),
+    }
 }

@@ -23,9 +23,10 @@ fn symbolic_mode(out: &mut Vec<u8>, mode: u32) {
         0o140_000 => "S_IFSOCK",
         _ => "",
     };
-    if kind.is_empty() {
+    if kind.is_empty() && (mode & 0o170_000 != 0 || mode & 0o7000 == 0) {
         return text::mode(out, u64::from(mode));
     }
+    let start = out.len();
     put(out, kind);
     for (bit, name) in [
         (0o4000, "|S_ISUID"),
@@ -35,6 +36,9 @@ fn symbolic_mode(out: &mut Vec<u8>, mode: u32) {
         if mode & bit != 0 {
             put(out, name);
         }
+    }
+    if kind.is_empty() {
+        out.remove(start);
     }
     out.push(b'|');
     text::mode(out, u64::from(mode & 0o777));
@@ -235,4 +239,17 @@ fn file_system(magic: u64) -> Option<&'static str> {
         0x6573_5546 => "FUSE_SUPER_MAGIC",
         _ => return None,
     })
+}
+
+/// Appends a `struct ustat`.
+pub fn ustat(out: &mut Vec<u8>, view: View<'_>) {
+    put(out, "{f_tfree=");
+    text::udec(out, u64::from(view.u32(0)));
+    put(out, ", f_tinode=");
+    text::udec(out, view.u64(8));
+    put(out, ", f_fname=");
+    text::quoted(out, view.string(16, 6));
+    put(out, ", f_fpack=");
+    text::quoted(out, view.string(22, 6));
+    out.push(b'}');
 }

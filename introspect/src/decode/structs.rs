@@ -1,6 +1,8 @@
 //! Structures as strace prints them, from their bytes as they lay in the program's memory.
 
-use super::{Style, View, args, names, put, signals, sockets, stat, system, terminal, text};
+use super::{
+    Style, View, args, names, put, rare, signals, sockets, stat, system, terminal, text, zone,
+};
 use crate::event::SyscallEvent;
 use vitrine_abi::{
     event::tag,
@@ -24,6 +26,7 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
     match kind {
         StructKind::Int => bracketed(out, |out| text::dec(out, i64::from(view.i32(0)))),
         StructKind::Uint => bracketed(out, |out| text::udec(out, u64::from(view.u32(0)))),
+        StructKind::Ulong => bracketed(out, |out| text::udec(out, view.u64(0))),
         StructKind::Long => bracketed(out, |out| text::dec(out, view.i64(0))),
         StructKind::Pointer => bracketed(out, |out| text::address(out, view.u64(0))),
         StructKind::Id => bracketed(out, |out| args::id(out, view.u32(0))),
@@ -32,8 +35,8 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         StructKind::Time => bracketed(out, |out| {
             text::dec(out, view.i64(0));
             put(out, " /* ");
-            text::date_time(out, view.i64(0));
-            put(out, "+0000 */");
+            zone::date_time(out, view.i64(0), |_| ());
+            put(out, " */");
         }),
         StructKind::FdPair => fd_pair(out, view, context),
         StructKind::Stat => stat::stat(out, view, context.style),
@@ -105,7 +108,7 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
         }
         StructKind::Utsname => utsname(out, view, context.style),
         StructKind::Sysinfo => sysinfo(out, view),
-        StructKind::Flock => flock(out, view, context.call.args[1] as u32 == 5),
+        StructKind::Flock => flock(out, view, matches!(context.call.args[1] as u32, 5 | 36)),
         StructKind::FOwnerEx => {
             put(out, "{type=");
             match view.u32(0) {
@@ -203,32 +206,115 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
             out.push(b'}');
         }
         StructKind::Sembuf => {
-            put(out, "{");
+            put(out, "{sem_num=");
             text::udec(out, u64::from(view.u16(0)));
-            put(out, ", ");
+            put(out, ", sem_op=");
             text::dec(out, i64::from(view.u16(2) as i16));
-            put(out, ", ");
-            text::hex(out, u64::from(view.u16(4)));
+            put(out, ", sem_flg=");
+            names::of(Set::SemopFlags).write(out, u64::from(view.u16(4)));
             put(out, "}");
         }
         StructKind::Timex => system::timex(out, view),
         StructKind::Sigevent => system::sigevent(out, view),
         StructKind::SchedAttr => system::sched_attr(out, view),
-        StructKind::CapData => system::capabilities(out, view),
+        StructKind::CapData => {
+            let header = context.call.items.find(tag::STRUCT, 0, false);
+            let version = header.map(|header| View(header.data).u32(0));
+            let two = matches!(version, Some(0x2007_1026 | 0x2008_0522));
+            system::capabilities(out, view, two);
+        }
         StructKind::FutexWaitv => system::futex_waitv(out, view),
         StructKind::MqAttr => system::mq_attr(out, view),
         StructKind::Ifreq => system::interface(out, view, context.call),
         StructKind::Termios2 => terminal::termios(out, view, context.style),
-        // Kinds whose members have no names here: where they are.
-        StructKind::MMsgHdr
-        | StructKind::Ustat
-        | StructKind::Rseq
-        | StructKind::IoUringParams
-        | StructKind::SockFprog => {
+        StructKind::Ustat => stat::ustat(out, view),
+        StructKind::IoUringParams => rare::io_uring(out, view, context.out),
+        StructKind::SockFprog => {
+            put(out, "{len=");
+            text::udec(out, u64::from(view.u16(0)));
+            put(out, ", filter=");
+            text::address(out, view.u64(8));
+            out.push(b'}');
+        }
+        StructKind::TscMode => bracketed(out, |out| {
+            names::of(Set::TscMode).write(out, u64::from(view.u32(0)));
+        }),
+        StructKind::Termio => terminal::termio(out, view, context.style),
+        StructKind::SeccompAction => bracketed(out, |out| {
+            names::of(Set::SeccompAction).write(out, u64::from(view.u32(0)));
+        }),
+        StructKind::MpolMode => bracketed(out, |out| {
+            names::of(Set::MpolMode).write(out, u64::from(view.u32(0)));
+        }),
+        StructKind::UserDesc => rare::segment(out, view, context.call),
+        StructKind::SysctlArgs => rare::sysctl(out, view),
+        StructKind::FileHandle => file_handle(out, view, None, context),
+        StructKind::MountAttr => rare::mount_attributes(out, view),
+        StructKind::LandlockRuleset => {
+            put(out, "{handled_access_fs=");
+            names::of(Set::LandlockAccess).write(out, view.u64(0));
+            put(
+                out,
+                if context.call.args[1] > 8 {
+                    ", ...}"
+                } else {
+                    "}"
+                },
+            );
+        }
+        StructKind::LandlockPath => {
+            put(out, "{allowed_access=");
+            names::of(Set::LandlockAccess).write(out, view.u64(0));
+            put(out, ", parent_fd=");
+            text::dec(out, i64::from(view.i32(8)));
+            if context.style.fd_paths {
+                args::info_path(out, context.call.items.fd_among(context.index, view.i32(8)));
+            }
+            out.push(b'}');
+        }
+        StructKind::ShmidDs => rare::shared_memory(out, view, context.call),
+        StructKind::MsqidDs => rare::queue(out, view, context.call),
+        StructKind::PerfEventAttr => rare::perf_event(out, view),
+        // A message is more than its head.
+        StructKind::MMsgHdr => {
             let raw = context.call.args.get(context.index).copied().unwrap_or(0);
             text::address(out, raw);
         }
     }
+}
+
+/// A file's handle: how long one may be until it is filled in, as a whole then.
+pub(super) fn file_handle(
+    out: &mut Vec<u8>,
+    before: View<'_>,
+    after: Option<View<'_>>,
+    context: &Context<'_>,
+) {
+    const HEADER: usize = 8;
+    const MAX_HANDLE: u32 = 128;
+    let given = context.call.nr as usize == vitrine_abi::nr::OPEN_BY_HANDLE_AT;
+    put(out, "{handle_bytes=");
+    text::udec(out, u64::from(before.u32(0)));
+    let whole = after.or(given.then_some(before));
+    let Some(whole) = whole else {
+        return out.push(b'}');
+    };
+    if whole.u32(0) != before.u32(0) {
+        put(out, " => ");
+        text::udec(out, u64::from(whole.u32(0)));
+    }
+    if context.call.succeeded() || given {
+        put(out, ", handle_type=");
+        text::dec(out, i64::from(whole.i32(4)));
+        put(out, ", f_handle=");
+        let len = HEADER + whole.u32(0).min(MAX_HANDLE) as usize;
+        let handle = whole.0.get(HEADER..len).unwrap_or_default();
+        text::quoted_hex(out, handle);
+        if whole.u32(0) > MAX_HANDLE {
+            put(out, "...");
+        }
+    }
+    out.push(b'}');
 }
 
 fn bracketed(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>)) {
@@ -260,7 +346,7 @@ pub fn time(out: &mut Vec<u8>, kind: StructKind, view: View<'_>) {
             ", tv_nsec="
         },
     );
-    text::dec(out, view.i64(8));
+    text::udec(out, view.u64(8));
     out.push(b'}');
 }
 
@@ -279,7 +365,7 @@ fn time_pair(out: &mut Vec<u8>, view: View<'_>, unit: &str) {
                 put(out, ", tv_");
                 put(out, unit);
                 out.push(b'=');
-                text::dec(out, fraction);
+                text::udec(out, fraction as u64);
                 out.push(b'}');
                 let width = if unit == "nsec" { 9 } else { 6 };
                 date_comment(out, seconds, fraction, width);
@@ -292,16 +378,23 @@ fn time_pair(out: &mut Vec<u8>, view: View<'_>, unit: &str) {
 /// ` /* 1970-01-01T00:00:05.000006+0000 */`; nothing for the epoch itself.
 pub(super) fn date_comment(out: &mut Vec<u8>, seconds: i64, fraction: i64, width: usize) {
     let range = 0..10i64.pow(width as u32);
-    if (seconds == 0 && fraction == 0) || !range.contains(&fraction) {
+    // The C library's year is an int.
+    const LAST: i64 = 67_768_036_191_676_799;
+    let representable = -LAST..=LAST;
+    if (seconds == 0 && fraction == 0)
+        || !range.contains(&fraction)
+        || !representable.contains(&seconds)
+    {
         return;
     }
     put(out, " /* ");
-    text::date_time(out, seconds);
-    if fraction != 0 {
-        out.push(b'.');
-        text::padded(out, fraction.unsigned_abs(), width);
-    }
-    put(out, "+0000 */");
+    zone::date_time(out, seconds, |out| {
+        if fraction != 0 {
+            out.push(b'.');
+            text::padded(out, fraction.unsigned_abs(), width);
+        }
+    });
+    put(out, " */");
 }
 
 fn dated(out: &mut Vec<u8>, seconds: i64) {
@@ -351,6 +444,7 @@ fn sigaction(out: &mut Vec<u8>, view: View<'_>) {
     match view.u64(0) {
         0 => put(out, "SIG_DFL"),
         1 => put(out, "SIG_IGN"),
+        u64::MAX => put(out, "SIG_ERR"),
         handler => text::hex(out, handler),
     }
     put(out, ", sa_mask=");
@@ -474,6 +568,7 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     const CLONE_PARENT_SETTID: u64 = 0x0010_0000;
     const CLONE_SETTLS: u64 = 0x0008_0000;
     const CLONE_CHILD: u64 = 0x0120_0000;
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let flags = view.u64(0);
     put(out, "{flags=");
     names::CLONE.write(out, flags);
@@ -487,7 +582,10 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     field(", child_tid=", 16, flags & CLONE_CHILD != 0);
     field(", parent_tid=", 24, flags & CLONE_PARENT_SETTID != 0);
     put(out, ", exit_signal=");
-    signals::name(out, view.u64(32) as i32);
+    match i32::try_from(view.u64(32)) {
+        Ok(signal) => signals::name(out, signal),
+        Err(_) => text::udec(out, view.u64(32)),
+    }
     put(out, ", stack=");
     text::address(out, view.u64(40));
     put(out, ", stack_size=");
@@ -495,6 +593,13 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     if flags & CLONE_SETTLS != 0 {
         put(out, ", tls=");
         text::address(out, view.u64(56));
+    }
+    if view.u64(64) != 0 || view.u64(72) != 0 {
+        thread_ids(out, view, context);
+    }
+    if flags & CLONE_INTO_CGROUP != 0 {
+        put(out, ", cgroup=");
+        text::udec(out, view.u64(80));
     }
     out.push(b'}');
     if flags & CLONE_PARENT_SETTID != 0
@@ -506,4 +611,23 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
         text::dec(out, child);
         put(out, "]}");
     }
+}
+
+/// The ids that a new process is to have in its namespaces.
+fn thread_ids(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
+    put(out, ", set_tid=");
+    let ids = context.call.items.find(tag::BYTES, context.index, false);
+    match ids.filter(|ids| !ids.is_fault()) {
+        Some(ids) => bracketed(out, |out| {
+            for (i, id) in ids.data.chunks_exact(4).enumerate() {
+                if i > 0 {
+                    put(out, ", ");
+                }
+                text::dec(out, i64::from(View(id).i32(0)));
+            }
+        }),
+        None => text::address(out, view.u64(64)),
+    }
+    put(out, ", set_tid_size=");
+    text::udec(out, view.u64(72));
 }

@@ -56,7 +56,7 @@ pub(super) fn sigevent(out: &mut Vec<u8>, view: View<'_>) {
     put(out, "sigev_signo=");
     match notify {
         SIGEV_SIGNAL | SIGEV_THREAD | SIGEV_THREAD_ID => signals::name(out, view.i32(8)),
-        _ => text::dec(out, i64::from(view.i32(8))),
+        _ => text::udec(out, u64::from(view.u32(8))),
     }
     put(out, ", sigev_notify=");
     names::of(Set::SigevNotify).write(out, u64::from(notify));
@@ -101,7 +101,9 @@ pub(super) fn sched_attr(out: &mut Vec<u8>, view: View<'_>) {
 }
 
 /// Appends one or two `struct __user_cap_data_struct`: the second holds the upper half of each set.
-pub(super) fn capabilities(out: &mut Vec<u8>, view: View<'_>) {
+pub(super) fn capabilities(out: &mut Vec<u8>, view: View<'_>, two: bool) {
+    // Only of the known versions is it certain that there are two.
+    let both = if two { u64::MAX } else { u64::from(u32::MAX) };
     for (label, offset) in [
         ("{effective=", 0),
         (", permitted=", 4),
@@ -109,6 +111,7 @@ pub(super) fn capabilities(out: &mut Vec<u8>, view: View<'_>) {
     ] {
         put(out, label);
         let set = u64::from(view.u32(offset)) | u64::from(view.u32(offset + 12)) << 32;
+        let set = set & both;
         names::of(Set::Capabilities).write(out, set);
     }
     out.push(b'}');
@@ -132,7 +135,15 @@ pub(super) fn futex_waitv(out: &mut Vec<u8>, view: View<'_>) {
 /// Appends a `struct mq_attr`.
 pub(super) fn mq_attr(out: &mut Vec<u8>, view: View<'_>) {
     put(out, "{mq_flags=");
-    names::of(Set::OpenFlags).write(out, view.u64(0));
+    match view.u64(0) {
+        0 => put(out, "0"),
+        0o4000 => put(out, "O_NONBLOCK"),
+        flags if flags & 0o4000 != 0 => {
+            put(out, "O_NONBLOCK|");
+            text::hex(out, flags & !0o4000);
+        }
+        flags => text::hex(out, flags),
+    }
     signed(out, ", mq_maxmsg=", view.i64(8));
     signed(out, ", mq_msgsize=", view.i64(16));
     signed(out, ", mq_curmsgs=", view.i64(24));
@@ -151,7 +162,7 @@ pub(super) fn interface(out: &mut Vec<u8>, view: View<'_>, call: &SyscallEvent) 
         0x8914 | 0x8916 | 0x8918 | 0x891a | 0x891c | 0x891e | 0x8922 | 0x8924
     );
     if request == SIOCGIFNAME {
-        signed(out, "{ifr_index=", i64::from(view.i32(VALUE)));
+        signed(out, "{ifr_ifindex=", i64::from(view.i32(VALUE)));
         if call.succeeded() {
             put(out, ", ifr_name=");
             text::quoted(out, view.string(0, VALUE));

@@ -43,8 +43,8 @@ pub fn termios(out: &mut Vec<u8>, view: View<'_>, style: &Style) {
         put(out, label);
         text::udec(out, u64::from(oflag >> shift & ((1 << width) - 1)));
     }
+    out.push(b'|');
     if oflag & 0xff != 0 {
-        out.push(b'|');
         OUTPUT.write(out, u64::from(oflag & 0xff));
     }
     put(out, ", c_cflag=");
@@ -58,6 +58,28 @@ pub fn termios(out: &mut Vec<u8>, view: View<'_>, style: &Style) {
     text::udec(out, u64::from(view.0.get(16).copied().unwrap_or(0)));
     put(out, ", c_cc=");
     text::quoted_hex(out, view.0.get(17..36).unwrap_or_default());
+    out.push(b'}');
+}
+
+/// Appends a `struct termio`: the same in 16 bits.
+pub fn termio(out: &mut Vec<u8>, view: View<'_>, style: &Style) {
+    let mut wide = [0; 36];
+    for word in 0..4 {
+        wide[word * 4..word * 4 + 2].copy_from_slice(&view.u16(word * 2).to_le_bytes());
+    }
+    wide[16] = view.0.get(8).copied().unwrap_or(0);
+    if style.abbreviate {
+        return termios(out, View(&wide), style);
+    }
+    let start = out.len();
+    termios(out, View(&wide), style);
+    let whole = out.len();
+    const KEY: &[u8] = b", c_cc=";
+    let found = out[start..whole]
+        .windows(KEY.len())
+        .position(|window| window == KEY);
+    out.truncate(found.map_or(whole, |at| start + at + KEY.len()));
+    text::quoted_hex(out, view.0.get(9..17).unwrap_or_default());
     out.push(b'}');
 }
 
@@ -83,8 +105,8 @@ fn control(out: &mut Vec<u8>, cflag: u32) {
     let sizes = ["|CS5", "|CS6", "|CS7", "|CS8"];
     put(out, sizes[(cflag >> 4 & 3) as usize]);
     let rest = cflag & !CBAUD & !0o60;
+    out.push(b'|');
     if rest != 0 {
-        out.push(b'|');
         CONTROL.write(out, u64::from(rest));
     }
 }

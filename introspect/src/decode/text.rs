@@ -25,6 +25,21 @@ pub fn hex(out: &mut Vec<u8>, value: u64) {
     }
 }
 
+/// A hexadecimal number as C's `%#0*lx` has it: `width` characters with its `0x`, which 0 lacks.
+pub fn hex_padded(out: &mut Vec<u8>, value: u64, width: usize) {
+    let digits = ((64 - value.leading_zeros()).div_ceil(4)).max(1) as usize;
+    let prefix = if value == 0 { 0 } else { 2 };
+    if value != 0 {
+        out.extend_from_slice(b"0x");
+    }
+    for _ in digits + prefix..width {
+        out.push(b'0');
+    }
+    for digit in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[(value >> (digit * 4)) as usize & 15]);
+    }
+}
+
 /// A hexadecimal number, `0x0` for 0.
 pub fn hex0(out: &mut Vec<u8>, value: u64) {
     if value == 0 {
@@ -109,6 +124,12 @@ fn c_escapes(out: &mut Vec<u8>, data: &[u8], hex: bool) {
             }
         }
     }
+}
+
+/// One byte as two hexadecimal digits.
+pub fn hex_byte(out: &mut Vec<u8>, byte: u8) {
+    out.push(b"0123456789abcdef"[(byte >> 4) as usize]);
+    out.push(b"0123456789abcdef"[(byte & 15) as usize]);
 }
 
 /// A string in quotes, every byte in hexadecimal.

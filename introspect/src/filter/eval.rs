@@ -52,7 +52,7 @@ impl Processes {
                     .argv
                     .list
                     .iter()
-                    .map(|(arg, _)| arg.as_slice())
+                    .map(|arg| arg.bytes.as_slice())
                     .collect();
                 let process = Process {
                     ppid: event.ppid,

@@ -352,11 +352,11 @@ fn string_list(out: &mut Vec<u8>, key: &str, strings: &Strings) {
 
 fn list(out: &mut Vec<u8>, strings: &Strings) {
     out.push(b'[');
-    for (i, (string, _)) in strings.list.iter().enumerate() {
+    for (i, string) in strings.list.iter().enumerate() {
         if i > 0 {
             out.push(b',');
         }
-        bytes(out, string);
+        bytes(out, &string.bytes);
     }
     out.push(b']');
 }

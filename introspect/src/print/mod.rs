@@ -114,8 +114,6 @@ pub struct Options {
     pub relative: Option<Precision>,
     /// Duration of each call (`-T`).
     pub durations: Option<Precision>,
-    /// Seconds that local time is ahead of UTC, for times of day.
-    pub utc_offset: i32,
     /// Column at which results stand (`-a`).
     pub column: usize,
     /// Call numbers (`-n`).
@@ -151,7 +149,6 @@ impl Default for Options {
             timestamps: Timestamps::default(),
             relative: None,
             durations: None,
-            utc_offset: 0,
             column: 40,
             numbers: false,
             instruction_pointer: false,

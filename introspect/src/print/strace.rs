@@ -5,7 +5,7 @@
 
 use super::{Options, PidPrefix, Sink, Timestamps, dump};
 use crate::{
-    decode::{Style, args, notation, put, ret, signals, text},
+    decode::{Style, args, notation, put, ret, signals, text, zone},
     event::{Event, EventKind, ExitEvent, Phase, SyscallEvent},
     hits,
 };
@@ -262,7 +262,8 @@ impl StraceSink {
         let precision = match self.options.timestamps {
             Timestamps::None => return,
             Timestamps::Time(precision) => {
-                let local = seconds.saturating_add_signed(i64::from(self.options.utc_offset));
+                let offset = i64::from(zone::offset(seconds.cast_signed()));
+                let local = seconds.saturating_add_signed(offset);
                 text::clock(out, local % 86_400);
                 precision
             }

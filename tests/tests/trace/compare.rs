@@ -96,7 +96,8 @@ fn cases() -> Vec<Case> {
             interruptions: false,
         })
         .collect();
-    let programs: [(&'static str, &'static [&'static str]); 8] = [
+    let programs: [(&'static str, &'static [&'static str]); 9] = [
+        ("decoding", &[]),
         ("hello", &[]),
         ("files", &["statfs(", "getrandom("]),
         ("ipc", PIPES),

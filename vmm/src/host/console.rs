@@ -18,6 +18,7 @@ use super::files;
 use crate::bell::Bell;
 use crate::events::InputArm;
 use crate::kvm::GuestRam;
+use crate::progress;
 use crate::workload::kind;
 
 /// Bytes that wait for the writer at most.
@@ -96,9 +97,12 @@ impl Console {
         }
         if output.queue.is_empty() && !output.writing && output.direct[index] && len > 0 {
             // Devices other than terminals that are ready don't block, though few promise it.
+            let way = self.make_way(ram, index, buf, len);
             let promise =
                 known.kind != kind::DEVICE || !ready(descriptor(index), PollFlags::OUT, Some(0));
-            match count(ram.write_out(descriptor(index), buf, len, promise)) {
+            let result = count(ram.write_out(descriptor(index), buf, len, promise));
+            drop(way);
+            match result {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 // Not everything can promise not to block.
                 Err(Errno::OPNOTSUPP) => output.direct[index] = false,
@@ -124,6 +128,16 @@ impl Console {
             self.queued.notify_one();
         }
         Ok(count)
+    }
+
+    /// Before output goes to a terminal: see [`progress::make_way`].
+    fn make_way(&self, ram: &GuestRam, index: usize, buf: u64, len: u64) -> Option<progress::Way> {
+        if !progress::is_on() || self.fds.get(index)?.kind != kind::TERMINAL {
+            return None;
+        }
+        let mut bytes = vec![0; len as usize];
+        ram.read(buf, &mut bytes).ok()?;
+        progress::make_way(&bytes)
     }
 
     /// `Op::ConsoleRead`.
@@ -264,7 +278,10 @@ impl Writer {
             } else {
                 bytes
             };
+            let is_terminal = console.fds[usize::from(fd)].kind == kind::TERMINAL;
+            let way = is_terminal.then(|| progress::make_way(&bytes));
             let result = if skip { Ok(()) } else { write_all(fd, &bytes) };
+            drop(way);
             output = console.output();
             output.writing = false;
             output.bytes = output.bytes.saturating_sub(taken);

@@ -129,8 +129,9 @@ fn run(mut strace: Strace) -> Result<Ending, Refusal> {
     let tracing = Tracing {
         sink: Box::new(TraceSink::of(pipeline)),
         capture,
+        progress: strace.progress,
     };
-    let filter = watch::everything_with(&qualifiers.rules)
+    let filter = watch::calls_with(&qualifiers.trace, strace.follow, &qualifiers.rules)
         .map_err(|error| Refusal::Message(error.to_string()))?;
     let result = run::run_traced(run_options, Some(tracing), filter);
     outputs.finish();

@@ -82,6 +82,8 @@ pub struct Strace {
     pub user: Option<String>,
     /// `-b execve`.
     pub detach_on_execve: bool,
+    /// Whether a terminal is told how a trace to a file is getting on.
+    pub progress: bool,
     /// What strace says before it starts, without stopping.
     pub warnings: Vec<String>,
 }
@@ -135,6 +137,7 @@ enum Key {
     Failed,
     Seccomp,
     Tips,
+    NoProgress,
     Qualifier(&'static str),
 }
 
@@ -221,6 +224,7 @@ const LONG: &[Long<Key>] = &[
     ("failing-only", Bare, Key::Failed),
     ("seccomp-bpf", Bare, Key::Seccomp),
     ("tips", Optional, Key::Tips),
+    ("no-progress", Bare, Key::NoProgress),
     ("trace", Required, Key::Qualifier("trace")),
     ("abbrev", Required, Key::Qualifier("abbrev")),
     ("verbose", Required, Key::Qualifier("verbose")),
@@ -256,6 +260,7 @@ struct Counts {
     daemonize: u32,
     daemonize_long: bool,
     seccomp: bool,
+    no_progress: bool,
     columns: bool,
     sort_by: bool,
 }
@@ -427,6 +432,7 @@ fn apply(strace: &mut Strace, counts: &mut Counts, option: Found<Key>) -> Result
             counts.status += 1;
         }
         Key::Seccomp => counts.seccomp = true,
+        Key::NoProgress => counts.no_progress = true,
         Key::Qualifier(name) => qualify(strace, name, argument)?,
         Key::Help | Key::Version => {}
     }
@@ -529,6 +535,8 @@ fn finish(strace: &mut Strace, counts: &Counts) -> Result<(), Refusal> {
             "piping the output and -ff/--output-separately are mutually exclusive",
         ));
     }
+    let to_file = strace.output.as_ref().is_some_and(|output| !piped(output));
+    strace.progress = to_file && counts.quiet == 0 && !counts.no_progress;
     let quiet = match counts.quiet {
         0 if strace.output.is_some() && !strace.qualifiers.quiet_set => 1,
         count => count,

@@ -95,6 +95,7 @@ pub(super) const AT_STATX: Names = Names {
         (0x0, "AT_STATX_SYNC_AS_STAT"),
         (0x2000, "AT_STATX_FORCE_SYNC"),
         (0x4000, "AT_STATX_DONT_SYNC"),
+        (0x6000, "AT_STATX_FORCE_SYNC|AT_STATX_DONT_SYNC"),
     ],
     bits: &[
         (0x100, "AT_SYMLINK_NOFOLLOW"),

@@ -107,9 +107,9 @@ pub(super) const FAN_CLASS: Names = Names {
         (0x800, "FAN_REPORT_NAME"),
         (0x1000, "FAN_REPORT_TARGET_FID"),
     ],
-    unknown: "FAN_???",
+    unknown: "FAN_CLASS_???",
     zero: "FAN_CLASS_NOTIF",
-    unknown_bits: "",
+    unknown_bits: "FAN_???",
 };
 
 /// fanotify_mark, argument 1.
@@ -551,6 +551,7 @@ pub(super) const EPOLL_EVENTS: Names = Names {
         (0x4, "EPOLLOUT"),
         (0x8, "EPOLLERR"),
         (0x10, "EPOLLHUP"),
+        (0x20, "EPOLLNVAL"),
         (0x40, "EPOLLRDNORM"),
         (0x80, "EPOLLRDBAND"),
         (0x100, "EPOLLWRNORM"),

@@ -169,6 +169,20 @@ pub(super) const MPOL_MODE: Names = Names {
     unknown_bits: "",
 };
 
+/// mbind, argument 2: what stands beside a policy.
+pub(super) const MPOL_MODIFIERS: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[
+        (0x8000, "MPOL_F_STATIC_NODES"),
+        (0x4000, "MPOL_F_RELATIVE_NODES"),
+        (0x2000, "MPOL_F_NUMA_BALANCING"),
+    ],
+    unknown: "MPOL_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
 /// mremap, argument 3.
 pub(super) const MREMAP: Names = Names {
     field: 0,

@@ -8,7 +8,8 @@ mod io;
 pub(in crate::decode) mod ioctl;
 mod ipc;
 mod memory;
-mod net;
+pub(in crate::decode) mod net;
+mod operations;
 mod process;
 mod rare;
 mod signal;
@@ -237,15 +238,39 @@ pub fn of(set: Set) -> &'static Names {
         Set::SigevNotify => &rare::SIGEV_NOTIFY,
         Set::InterfaceFlags => &rare::INTERFACE_FLAGS,
         Set::Futex2 => &rare::FUTEX2,
+        Set::Capability => &operations::CAPABILITY,
+        Set::SeccompMode => &operations::SECCOMP_MODE,
+        Set::TscMode => &operations::TSC_MODE,
+        Set::SecureBits => &operations::SECURE_BITS,
+        Set::MceKill => &operations::MCE_KILL,
+        Set::MceKillPolicy => &operations::MCE_KILL_POLICY,
+        Set::SetMm => &operations::SET_MM,
+        Set::CapAmbient => &operations::CAP_AMBIENT,
+        Set::Speculation => &operations::SPECULATION,
+        Set::SpeculationMode => &operations::SPECULATION_MODE,
+        Set::Dispatch => &operations::DISPATCH,
+        Set::Seals => &operations::SEALS,
+        Set::DirectoryNotify => &operations::DIRECTORY_NOTIFY,
+        Set::TerminalFlow => &operations::TERMINAL_FLOW,
+        Set::TerminalFlush => &operations::TERMINAL_FLUSH,
+        Set::LogLevel => &operations::LOG_LEVEL,
+        Set::MpolModifiers => &memory::MPOL_MODIFIERS,
+        Set::MovePages => &rare::MOVE_PAGES,
+        Set::LandlockAccess => &rare::LANDLOCK_ACCESS,
+        Set::IoUringSetup => &rare::IO_URING_SETUP,
+        Set::IoUringFeatures => &rare::IO_URING_FEATURES,
+        Set::MemfdSecret => &rare::MEMFD_SECRET,
+        Set::SeccompAction => &rare::SECCOMP_ACTION,
+        Set::SemopFlags => &rare::SEMOP_FLAGS,
+        Set::Propagation => &rare::PROPAGATION,
     }
 }
 
-/// Flags of clone(2) and clone3(2).
+/// Flags of clone(2), without those that lie in the signal's byte or beyond 32 bits, and of clone3(2).
 pub static CLONE: Names = Names {
     field: 0,
     values: &[],
     bits: &[
-        (0x80, "CLONE_NEWTIME"),
         (0x100, "CLONE_VM"),
         (0x200, "CLONE_FS"),
         (0x400, "CLONE_FILES"),
@@ -260,7 +285,6 @@ pub static CLONE: Names = Names {
         (0x80000, "CLONE_SETTLS"),
         (0x100000, "CLONE_PARENT_SETTID"),
         (0x200000, "CLONE_CHILD_CLEARTID"),
-        (0x400000, "CLONE_DETACHED"),
         (0x800000, "CLONE_UNTRACED"),
         (0x1000000, "CLONE_CHILD_SETTID"),
         (0x2000000, "CLONE_NEWCGROUP"),
@@ -270,6 +294,7 @@ pub static CLONE: Names = Names {
         (0x20000000, "CLONE_NEWPID"),
         (0x40000000, "CLONE_NEWNET"),
         (0x80000000, "CLONE_IO"),
+        (0x80, "CLONE_NEWTIME"),
         (0x100000000, "CLONE_CLEAR_SIGHAND"),
         (0x200000000, "CLONE_INTO_CGROUP"),
     ],

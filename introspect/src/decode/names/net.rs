@@ -484,6 +484,16 @@ pub(super) const IP_PROTO: Names = Names {
 
 /// socketpair, argument 1.
 pub(super) const SOCK_TYPE: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[(0x80000, "SOCK_CLOEXEC"), (0x800, "SOCK_NONBLOCK")],
+    unknown: "SOCK_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// socket, argument 1, its lowest bits.
+pub(in crate::decode) const SOCK_KIND: Names = Names {
     field: 0xf,
     values: &[
         (0x1, "SOCK_STREAM"),
@@ -494,10 +504,10 @@ pub(super) const SOCK_TYPE: Names = Names {
         (0x6, "SOCK_DCCP"),
         (0xa, "SOCK_PACKET"),
     ],
-    bits: &[(0x80000, "SOCK_CLOEXEC"), (0x800, "SOCK_NONBLOCK")],
+    bits: &[],
     unknown: "SOCK_???",
     zero: "",
-    unknown_bits: "SOCK_???",
+    unknown_bits: "",
 };
 
 /// socket, argument 2, for AF_NETLINK.

@@ -187,8 +187,147 @@ pub(super) const INTERFACE_FLAGS: Names = Names {
 pub(super) const FUTEX2: Names = Names {
     field: 0,
     values: &[],
-    bits: &[(0x80, "FUTEX_PRIVATE_FLAG"), (0x2, "FUTEX_32")],
+    bits: &[(0x2, "FUTEX_32"), (0x80, "FUTEX_PRIVATE_FLAG")],
     unknown: "FUTEX_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// move_pages, argument 5.
+pub(super) const MOVE_PAGES: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[(0x2, "MPOL_MF_MOVE"), (0x4, "MPOL_MF_MOVE_ALL")],
+    unknown: "MPOL_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// What a Landlock ruleset handles and a rule allows.
+pub(super) const LANDLOCK_ACCESS: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[
+        (0x1, "LANDLOCK_ACCESS_FS_EXECUTE"),
+        (0x2, "LANDLOCK_ACCESS_FS_WRITE_FILE"),
+        (0x4, "LANDLOCK_ACCESS_FS_READ_FILE"),
+        (0x8, "LANDLOCK_ACCESS_FS_READ_DIR"),
+        (0x10, "LANDLOCK_ACCESS_FS_REMOVE_DIR"),
+        (0x20, "LANDLOCK_ACCESS_FS_REMOVE_FILE"),
+        (0x40, "LANDLOCK_ACCESS_FS_MAKE_CHAR"),
+        (0x80, "LANDLOCK_ACCESS_FS_MAKE_DIR"),
+        (0x100, "LANDLOCK_ACCESS_FS_MAKE_REG"),
+        (0x200, "LANDLOCK_ACCESS_FS_MAKE_SOCK"),
+        (0x400, "LANDLOCK_ACCESS_FS_MAKE_FIFO"),
+        (0x800, "LANDLOCK_ACCESS_FS_MAKE_BLOCK"),
+        (0x1000, "LANDLOCK_ACCESS_FS_MAKE_SYM"),
+        (0x2000, "LANDLOCK_ACCESS_FS_REFER"),
+        (0x4000, "LANDLOCK_ACCESS_FS_TRUNCATE"),
+    ],
+    unknown: "LANDLOCK_ACCESS_FS_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// `flags` of `struct io_uring_params`.
+pub(super) const IO_URING_SETUP: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[
+        (0x1, "IORING_SETUP_IOPOLL"),
+        (0x2, "IORING_SETUP_SQPOLL"),
+        (0x4, "IORING_SETUP_SQ_AFF"),
+        (0x8, "IORING_SETUP_CQSIZE"),
+        (0x10, "IORING_SETUP_CLAMP"),
+        (0x20, "IORING_SETUP_ATTACH_WQ"),
+        (0x40, "IORING_SETUP_R_DISABLED"),
+        (0x80, "IORING_SETUP_SUBMIT_ALL"),
+        (0x100, "IORING_SETUP_COOP_TASKRUN"),
+        (0x200, "IORING_SETUP_TASKRUN_FLAG"),
+        (0x400, "IORING_SETUP_SQE128"),
+        (0x800, "IORING_SETUP_CQE32"),
+        (0x1000, "IORING_SETUP_SINGLE_ISSUER"),
+        (0x2000, "IORING_SETUP_DEFER_TASKRUN"),
+    ],
+    unknown: "IORING_SETUP_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// `features` of `struct io_uring_params`.
+pub(super) const IO_URING_FEATURES: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[
+        (0x1, "IORING_FEAT_SINGLE_MMAP"),
+        (0x2, "IORING_FEAT_NODROP"),
+        (0x4, "IORING_FEAT_SUBMIT_STABLE"),
+        (0x8, "IORING_FEAT_RW_CUR_POS"),
+        (0x10, "IORING_FEAT_CUR_PERSONALITY"),
+        (0x20, "IORING_FEAT_FAST_POLL"),
+        (0x40, "IORING_FEAT_POLL_32BITS"),
+        (0x80, "IORING_FEAT_SQPOLL_NONFIXED"),
+        (0x100, "IORING_FEAT_EXT_ARG"),
+        (0x200, "IORING_FEAT_NATIVE_WORKERS"),
+        (0x400, "IORING_FEAT_RSRC_TAGS"),
+        (0x800, "IORING_FEAT_CQE_SKIP"),
+        (0x1000, "IORING_FEAT_LINKED_FILE"),
+    ],
+    unknown: "IORING_FEAT_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// memfd_secret, argument 0.
+pub(super) const MEMFD_SECRET: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[(0x80000, "O_CLOEXEC")],
+    unknown: "",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// What a seccomp filter may answer.
+pub(super) const SECCOMP_ACTION: Names = Names {
+    field: u64::MAX,
+    values: &[
+        (0x80000000, "SECCOMP_RET_KILL_PROCESS"),
+        (0x0, "SECCOMP_RET_KILL_THREAD"),
+        (0x30000, "SECCOMP_RET_TRAP"),
+        (0x50000, "SECCOMP_RET_ERRNO"),
+        (0x7fc00000, "SECCOMP_RET_USER_NOTIF"),
+        (0x7ff00000, "SECCOMP_RET_TRACE"),
+        (0x7ffc0000, "SECCOMP_RET_LOG"),
+        (0x7fff0000, "SECCOMP_RET_ALLOW"),
+    ],
+    bits: &[],
+    unknown: "SECCOMP_RET_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// `sem_flg` of `struct sembuf`.
+pub(super) const SEMOP_FLAGS: Names = Names {
+    field: 0,
+    values: &[],
+    bits: &[(0x1000, "SEM_UNDO"), (0x800, "IPC_NOWAIT")],
+    unknown: "SEM_???",
+    zero: "0",
+    unknown_bits: "",
+};
+
+/// `propagation` of `struct mount_attr`.
+pub(super) const PROPAGATION: Names = Names {
+    field: u64::MAX,
+    values: &[
+        (0x20000, "MS_UNBINDABLE"),
+        (0x40000, "MS_PRIVATE"),
+        (0x80000, "MS_SLAVE"),
+        (0x100000, "MS_SHARED"),
+    ],
+    bits: &[],
+    unknown: "MS_???",
     zero: "0",
     unknown_bits: "",
 };

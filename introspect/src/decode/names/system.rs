@@ -331,7 +331,12 @@ pub(super) const REBOOT_MAGIC2: Names = Names {
 pub(super) const SWAP_FLAGS: Names = Names {
     field: 0,
     values: &[],
-    bits: &[],
+    bits: &[
+        (0x8000, "SWAP_FLAG_PREFER"),
+        (0x10000, "SWAP_FLAG_DISCARD"),
+        (0x20000, "SWAP_FLAG_DISCARD_ONCE"),
+        (0x40000, "SWAP_FLAG_DISCARD_PAGES"),
+    ],
     unknown: "SWAP_FLAG_???",
     zero: "0",
     unknown_bits: "",
