@@ -10,6 +10,7 @@ use vitrine_introspect::change::Groups;
 use vitrine_introspect::decode::{Notation, Style};
 use vitrine_introspect::print::{Options, PidPrefix, Precision, Timestamps};
 
+use crate::account::User;
 use crate::kvm::{MIN_RAM, Mode};
 
 const EXAMPLES: &str = "\
@@ -189,12 +190,9 @@ pub struct RunOptions {
     /// The program's working directory (default: the caller's, or / if the sandbox has none like it)
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<PathBuf>,
-    /// Run as this user id, and group id (default: the caller's)
-    #[arg(long, value_name = "UID[:GID]", value_parser = user)]
-    pub user: Option<(u32, u32)>,
-    /// Supplementary groups, where the user's are known.
-    #[arg(skip)]
-    pub groups: Option<Vec<u32>>,
+    /// Run as this user and group, names (of the caller's /etc/passwd and /etc/group) or numbers (default: the caller's)
+    #[arg(long, value_name = "USER[:GROUP]", value_parser = User::parse)]
+    pub user: Option<User>,
     /// The sandbox's host name
     #[arg(long, value_name = "NAME", default_value = "vitrine", value_parser = hostname)]
     pub hostname: String,
@@ -334,18 +332,6 @@ fn memory_size(text: &str) -> Result<u64, String> {
     Ok(bytes.next_multiple_of(STEP))
 }
 
-/// `UID[:GID]`; the group defaults to the user's number.
-fn user(text: &str) -> Result<(u32, u32), String> {
-    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
-    let id = |text: &str| {
-        text.parse::<u32>()
-            .ok()
-            .filter(|&id| id != u32::MAX)
-            .ok_or_else(|| format!("{text} is no numeric id"))
-    };
-    Ok((id(uid)?, id(gid)?))
-}
-
 /// An assignment, or a variable's name alone.
 fn variable(setting: OsString) -> Result<OsString, &'static str> {
     if setting.is_empty() || setting.as_bytes().starts_with(b"=") {
@@ -382,13 +368,6 @@ mod tests {
         for bad in ["", "M", "1M", "12Q", "-5M", "99999999999G", "1.5G"] {
             assert!(memory_size(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn users() {
-        assert_eq!(user("1000"), Ok((1000, 1000)));
-        assert_eq!(user("0:5"), Ok((0, 5)));
-        assert!(user("root").is_err());
     }
 
     #[test]

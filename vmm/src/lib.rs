@@ -4,6 +4,7 @@
 //! `host` (files, console), `events` (signals, ticker) and `ring` (event consumer) beside it. `unsafe` is in `kvm` only.
 #![deny(unsafe_code)]
 
+pub mod account;
 mod bell;
 mod boot;
 pub mod cli;

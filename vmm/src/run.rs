@@ -15,6 +15,7 @@ use vitrine_abi::filter::Filter;
 use vitrine_introspect::Pipeline;
 use vitrine_introspect::print::summary::{Column, SummaryOptions, SummarySink};
 
+use crate::account::User;
 use crate::bell::{Bell, End};
 use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
 use crate::cli::{self, RunOptions};
@@ -432,11 +433,10 @@ fn workload(
             program: program_name(),
         });
     }
-    let (uid, gid) = options.user.unwrap_or_else(|| {
-        (
-            rustix::process::geteuid().as_raw(),
-            rustix::process::getegid().as_raw(),
-        )
+    let user = options.user.clone().unwrap_or_else(|| User {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+        groups: workload::groups(),
     });
     let mut flags = 0;
     if let Some(capture) = capture {
@@ -467,13 +467,9 @@ fn workload(
         terminal: tty::modes().unwrap_or_default(),
         memory_limit: 0,
         max_tasks: options.max_processes,
-        uid,
-        gid,
-        groups: match (&options.groups, options.user) {
-            (Some(groups), _) => groups.clone(),
-            (None, Some((_, gid))) => vec![gid],
-            (None, None) => workload::groups(),
-        },
+        uid: user.uid,
+        gid: user.gid,
+        groups: user.groups,
         umask,
         nice: workload::nice(),
         rlimits,

@@ -76,6 +76,15 @@ fn user() -> Result<(), Failed> {
         20,
     )?;
     ensure(text(&outcome) == "1000\n100\n100\n", "--user", &outcome)?;
+    for (user, ids) in [
+        ("daemon", "1\n1\n1\n"),
+        ("daemon:tty", "1\n5\n5\n"),
+        ("7:tty", "7\n5\n5\n"),
+    ] {
+        let argv = ["sh", "-c", "id -u; id -g; id -G"];
+        let outcome = run_sandbox(&["--user", user], &argv, 20)?;
+        ensure(text(&outcome) == ids, &format!("--user {user}"), &outcome)?;
+    }
     let outcome = run_sandbox(
         &["--user", "1000"],
         &["sh", "-c", "cat /etc/shadow; echo x > /etc/x"],
@@ -126,8 +135,9 @@ fn bad_values() -> Result<(), Failed> {
         &["--max-processes", "x"],
         &["--guest-mode", "other"],
         &["--format", "xml"],
-        &["--user", "nobody"],
+        &["--user", "no-such-user"],
         &["--user", "1:"],
+        &["--user", "0:no-such-group"],
         &["--env", "=x"],
         &["--env", ""],
         &[

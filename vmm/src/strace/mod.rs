@@ -22,6 +22,7 @@ use vitrine_introspect::print::strace::StraceSink;
 use vitrine_introspect::print::summary::SummarySink;
 use vitrine_introspect::print::{PidPrefix, Sink};
 
+use crate::account::User;
 use crate::bell::End;
 use crate::cli::{Cli, Command, RunOptions};
 use crate::log::Stderr;
@@ -191,9 +192,7 @@ fn run_options(strace: &Strace) -> Result<RunOptions, Refusal> {
     };
     options.env = environment(&strace.environment);
     if let Some(name) = &strace.user {
-        let (user, groups) = user(name)?;
-        options.user = Some(user);
-        options.groups = Some(groups);
+        options.user = Some(user(name)?);
     }
     Ok(*options)
 }
@@ -223,36 +222,13 @@ fn environment(changes: &[OsString]) -> Vec<OsString> {
 }
 
 /// A user's ids and supplementary groups, from the caller's own files.
-fn user(name: &str) -> Result<((u32, u32), Vec<u32>), Refusal> {
+fn user(name: &str) -> Result<User, Refusal> {
     if !rustix::process::geteuid().is_root() {
         return Err(Refusal::Message(
             "You must be root to use the -u/--username option".to_owned(),
         ));
     }
-    let unknown = || Refusal::Message(format!("Cannot find user '{name}'"));
-    let users = std::fs::read_to_string("/etc/passwd").map_err(|_| unknown())?;
-    let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
-    let row = users
-        .lines()
-        .map(fields)
-        .find(|row| row.first().is_some_and(|user| user == name));
-    let row = row.ok_or_else(unknown)?;
-    let id = |at: usize| {
-        row.get(at)
-            .and_then(|id| id.parse().ok())
-            .ok_or_else(unknown)
-    };
-    let ids = (id(2)?, id(3)?);
-    let mut groups = vec![ids.1];
-    let listed = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    for row in listed.lines().map(fields) {
-        let member = row
-            .get(3)
-            .is_some_and(|members| members.split(',').any(|user| user == name));
-        let id: Option<u32> = row.get(2).and_then(|id| id.parse().ok());
-        groups.extend(id.filter(|id| member && *id != ids.1));
-    }
-    Ok((ids, groups))
+    User::named(name).ok_or_else(|| Refusal::Message(format!("Cannot find user '{name}'")))
 }
 
 #[cfg(test)]

@@ -48,8 +48,10 @@ pub fn open_fifo_inode(metadata: Metadata, flags: u32) -> Result<Arc<dyn FileOps
     open_end(&pipe, flags)
 }
 
-/// Opens an end (or both) of `pipe`, waiting for the other end where fifo(7) says so.
+/// Opens an end (or both) of `pipe`, waiting for the other end where fifo(7) says so. A nameless one (pipe(2), opened again through
+/// /proc/PID/fd) never waits for anybody: whoever has gone left what there is to read.
 pub fn open_end(pipe: &Arc<Pipe>, flags: u32) -> Result<Arc<dyn FileOps>, Errno> {
+    let named = pipe.fifo.is_some();
     let nonblocking = flags & O_NONBLOCK != 0;
     let (read, write) = match flags & O_ACCMODE {
         O_RDONLY => (true, false),
@@ -60,7 +62,7 @@ pub fn open_end(pipe: &Arc<Pipe>, flags: u32) -> Result<Arc<dyn FileOps>, Errno>
     // The counts of opens so far: an end that waits is satisfied by a partner who came and went again.
     let (readers_seen, writers_seen, partner_missing) = {
         let mut state = pipe.state.lock();
-        if !read && nonblocking && state.readers == 0 {
+        if named && !read && nonblocking && state.readers == 0 {
             return Err(Errno::ENXIO);
         }
         let seen = (state.reader_opens, state.writer_opens);
@@ -72,11 +74,12 @@ pub fn open_end(pipe: &Arc<Pipe>, flags: u32) -> Result<Arc<dyn FileOps>, Errno>
             state.writers += 1;
             state.writer_opens += 1;
         }
-        let missing = match (read, write) {
-            (true, false) => state.writers == 0,
-            (false, true) => state.readers == 0,
-            _ => false,
-        };
+        let missing = named
+            && match (read, write) {
+                (true, false) => state.writers == 0,
+                (false, true) => state.readers == 0,
+                _ => false,
+            };
         (seen.0, seen.1, missing)
     };
     let quiet = read && !write && nonblocking && partner_missing;

@@ -80,7 +80,7 @@ pub struct Elf {
 pub enum Placement {
     /// Around this address.
     At(u64),
-    /// Where the address space has room: the interpreter.
+    /// Where the address space has room: interpreters.
     Anywhere,
 }
 
@@ -211,6 +211,11 @@ impl Elf {
             .unwrap_or(path.len());
         path.truncate(end);
         Ok(Some(path))
+    }
+
+    /// Whether it isn't bound to addresses: a PIE, or a shared object.
+    pub fn is_position_independent(&self) -> bool {
+        self.header.kind == ET_DYN
     }
 
     /// Whether it wants its stack executable: says so, or is too old to say.

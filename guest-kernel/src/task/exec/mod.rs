@@ -164,10 +164,17 @@ fn load(request: &LoadRequest<'_>, credentials: Credentials, secure: bool) -> Re
     let random = &request.randomness;
     let space = AddressSpace::new()?;
     space.set_limits(request.limits);
-    let program = request
-        .program
-        .load(&space, Placement::At(PIE_BASE + random.pie))?;
-    space.set_heap_start(program.end + random.heap);
+    // What is position-independent and asks for no interpreter may be one itself (`ld.so PROGRAM`): it goes where interpreters do, and
+    // leaves the place of programs to what it loads, and to the heap.
+    let standalone = request.interpreter.is_none() && request.program.is_position_independent();
+    let pie_base = PIE_BASE + random.pie;
+    let program = if standalone {
+        request.program.load(&space, Placement::Anywhere)?
+    } else {
+        request.program.load(&space, Placement::At(pie_base))?
+    };
+    let heap_after = if standalone { pie_base } else { program.end };
+    space.set_heap_start(heap_after + random.heap);
     let interpreter = match request.interpreter {
         Some(elf) => Some(elf.load(&space, Placement::Anywhere)?),
         None => None,
