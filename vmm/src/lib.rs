@@ -7,6 +7,8 @@
 mod bell;
 mod boot;
 pub mod cli;
+pub mod commands;
+pub mod control;
 pub mod doctor;
 mod events;
 pub mod filter_explain;
@@ -16,6 +18,7 @@ pub mod jail;
 pub mod kvm;
 pub mod log;
 mod program;
+mod requests;
 mod ring;
 pub mod run;
 pub mod strace;
