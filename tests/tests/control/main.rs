@@ -10,7 +10,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
-use vitrine_tests::{run, scaled, shell_status, vitrine};
+use vitrine_tests::{run, scaled, schema, shell_status, vitrine};
+
+const SCHEMA: &str = include_str!("../../../resources/control.schema.json");
 
 type Test = fn() -> Result<(), Failed>;
 
@@ -103,7 +105,16 @@ impl Drop for Sandboxes {
 fn line(client: &mut BufReader<UnixStream>) -> Result<Value, Failed> {
     let mut text = String::new();
     client.read_line(&mut text)?;
-    Ok(serde_json::from_str(&text).map_err(|error| format!("{text:?}: {error}"))?)
+    let value = serde_json::from_str(&text).map_err(|error| format!("{text:?}: {error}"))?;
+    let schema: Value = serde_json::from_str(SCHEMA)?;
+    schema::validate(&schema, &schema, &value, "line")?;
+    let members = value.as_object().into_iter().flatten();
+    for (name, _) in members {
+        check(!schema["properties"][name].is_null(), || {
+            format!("the schema has no {name}")
+        })?;
+    }
+    Ok(value)
 }
 
 fn ask(client: &mut BufReader<UnixStream>, request: &Value) -> Result<Value, Failed> {
@@ -327,6 +338,9 @@ fn live_trace() -> Result<(), Failed> {
             message.to_string()
         })?;
         calls += usize::from(text.contains("umask"));
+        // The follower knows the time of day, although it came late.
+        let day = message["event"]["wall_ns"].as_u64().unwrap_or(0);
+        check(day > 1 << 60, || message.to_string())?;
     }
     // A second one with other wishes, and the first goes on.
     let mut other = all.client("it")?;
