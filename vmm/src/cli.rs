@@ -72,6 +72,12 @@ pub enum Command {
     /// Check this machine: KVM, guest mode, processor features, jail, costs
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
+    /// List the sandboxes that are running
+    Ls(LsOptions),
+    /// See and change the rules of a running sandbox
+    Rules(RulesOptions),
+    /// Follow the system calls of a running sandbox; Ctrl-C leaves, and the program goes on
+    Trace(TraceOptions),
     /// Work with filter expressions
     Filter {
         /// What to do with them.
@@ -97,6 +103,102 @@ pub enum FilterCommand {
     /// Show which calls an expression watches, what the guest decides, what is left to the host, and the guest's programs
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainOptions),
+    /// Show the filter of a running sandbox's log
+    Get(Target),
+    /// Have a running sandbox's log show only what an expression holds for
+    Set {
+        /// The expression
+        #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+        expression: String,
+        /// Which sandbox.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// Which sandbox a command is for, and how it answers.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    /// The sandbox's name (default: the only one that runs)
+    #[arg(short = 'S', long, value_name = "NAME")]
+    pub sandbox: Option<String>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `vitrine ls`.
+#[derive(Debug, Args)]
+pub struct LsOptions {
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `vitrine rules`.
+#[derive(Debug, Args)]
+pub struct RulesOptions {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What to do with the rules of a running sandbox.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Show all rules with how often they have matched and applied
+    List(Target),
+    /// Add a rule behind the others
+    Add {
+        /// The rule
+        #[arg(value_name = "RULE")]
+        rule: String,
+        /// A name for it (default: its text)
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Which sandbox.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Remove a rule
+    Remove(OneRule),
+    /// Put a rule in force again, with its count at 0
+    Enable(OneRule),
+    /// Keep a rule from being applied
+    Disable(OneRule),
+    /// Read the files of --rules again; if one of them is wrong, nothing changes
+    Reload(Target),
+}
+
+/// A rule.
+#[derive(Debug, Args)]
+pub struct OneRule {
+    /// Its id or name
+    #[arg(value_name = "ID|NAME")]
+    pub rule: String,
+    /// Which sandbox.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `vitrine trace`.
+#[derive(Debug, Args)]
+pub struct TraceOptions {
+    /// The sandbox's name (default: the only one that runs)
+    #[arg(short = 'S', long, value_name = "NAME")]
+    pub sandbox: Option<String>,
+    /// Show only what this expression holds for
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// How the trace looks
+    #[arg(long, value_enum, default_value_t = Format::Strace)]
+    pub format: Format,
+    /// Longest string that is printed whole
+    #[arg(short, long, value_name = "SIZE", default_value_t = 32)]
+    pub string_limit: u32,
+    /// Write the trace to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `vitrine filter explain`.
@@ -197,7 +299,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "NAME", default_value = "vitrine", value_parser = hostname)]
     pub hostname: String,
     /// A name for the sandbox, for other commands
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = sandbox_name)]
     pub name: Option<String>,
     /// Don't confine vitrine itself (for debugging it)
     #[arg(long)]
@@ -338,6 +440,10 @@ fn variable(setting: OsString) -> Result<OsString, &'static str> {
         return Err("a variable needs a name");
     }
     Ok(setting)
+}
+
+fn sandbox_name(text: &str) -> Result<String, String> {
+    crate::control::place::check_name(text).map(|()| text.to_owned())
 }
 
 /// What sethostname(2) takes.

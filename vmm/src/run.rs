@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
@@ -19,16 +20,20 @@ use crate::account::User;
 use crate::bell::{Bell, End};
 use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
 use crate::cli::{self, RunOptions};
+use crate::control::follow::{FanOut, Followers};
+use crate::control::place::{self, Bound, PlaceError};
+use crate::control::{self, Control, Policy};
 use crate::events::{EventError, Events};
 use crate::host::{Console, FileError, Files, Host, Writer, service};
 use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
+use crate::requests::Requests;
 use crate::ring::{RingReader, Sink};
 use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
-use crate::watch::{Watch, WatchError};
+use crate::watch::{Live, Watch, WatchError};
 use crate::{progress, tty, workload, zone};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
@@ -87,6 +92,9 @@ pub enum RunError {
     /// What is to be watched or changed.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// The control socket.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// KVM.
     #[error(transparent)]
     Kvm(#[from] KvmError),
@@ -134,18 +142,21 @@ pub struct Capture {
 pub fn run(options: RunOptions) -> Result<End, RunError> {
     let mut watch = Watch::new(&options)?;
     let filter = watch.filter.take();
+    let live = watch.live.take();
     let tracing = watch
         .printed
         .then(|| tracing(&options, watch))
         .transpose()?;
-    run_traced(options, tracing, filter)
+    run_traced(options, tracing, filter, live)
 }
 
-/// Runs a sandbox to its end; its events go where the caller says. Without a filter, all calls are recorded if there is a trace.
+/// Runs a sandbox to its end; its events go where the caller says. Without a filter, all calls are recorded if there is a trace. `live`: what its control
+/// socket starts from; without, it has none.
 pub fn run_traced(
     options: RunOptions,
     tracing: Option<Tracing>,
     filter: Option<Filter>,
+    live: Option<Live>,
 ) -> Result<End, RunError> {
     if let Some(tracing) = &tracing {
         zone::install();
@@ -153,6 +164,7 @@ pub fn run_traced(
             progress::enable();
         }
     }
+    let started = Instant::now();
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
@@ -193,19 +205,52 @@ pub fn run_traced(
     ));
     let ticker = events.ticker();
 
+    let bound = match live.is_some() {
+        true => control_socket(&options)?,
+        false => None,
+    };
+    let sockets = bound.as_ref().and_then(|bound| bound.path.parent());
     // What each thread inherits comes first; then each, this one last, installs its own filter.
     let jail = if options.no_jail {
         Jail::disabled()
     } else {
-        Jail::enter(&options.root)?
+        Jail::enter(&options.root, sockets)?
     };
-    let ring = sink
-        .is_some()
-        .then(|| RingReader::new(Arc::clone(&ram), loaded.ring, RING_DATA_BYTES));
-    let consumer = match (&ring, sink) {
-        (Some(ring), Some(sink)) => {
-            let confine = move || jail.confine_or_abort(ThreadKind::Ring);
-            Some(ring.start(Arc::clone(&bell), sink, confine)?)
+    let followers = Arc::new(Followers::default());
+    let ring = RingReader::new(Arc::clone(&ram), loaded.ring, RING_DATA_BYTES);
+    ring.set_active(sink.is_some());
+    let fan_out = FanOut {
+        log: sink,
+        followers: Arc::clone(&followers),
+    };
+    let confine = move || jail.confine_or_abort(ThreadKind::Ring);
+    let consumer = ring.start(Arc::clone(&bell), Box::new(fan_out), confine)?;
+    let control = match (bound, live) {
+        (Some(bound), Some(live)) => {
+            let requests = Requests::new(Arc::clone(&ram), Arc::clone(&bell), loaded.mailbox);
+            let requests = Arc::new(requests);
+            let context = control::Context {
+                name: bound.name.clone(),
+                command: options
+                    .command
+                    .iter()
+                    .map(|word| word.to_string_lossy().into_owned())
+                    .collect(),
+                mode: mode.name(),
+                memory: options.mem,
+                started,
+                uid: rustix::process::geteuid().as_raw(),
+                policy: Policy::new(
+                    live,
+                    Arc::clone(&requests),
+                    Arc::clone(&ring),
+                    Arc::clone(&followers),
+                    capture.unwrap_or_default(),
+                ),
+                requests,
+                followers,
+            };
+            Some(Control::start(bound, context, jail)?)
         }
         _ => None,
     };
@@ -246,7 +291,7 @@ pub fn run_traced(
         doorbells,
         bell,
         ticker,
-        ring,
+        ring: Some(ring),
     };
     let result = run_loop.run();
     // A killed sandbox doesn't wait for a reader that doesn't read.
@@ -254,10 +299,23 @@ pub fn run_traced(
         console.flush();
     }
     tty::restore();
-    if let Some(consumer) = consumer {
-        consumer.finish();
+    consumer.finish();
+    if let Some(control) = control {
+        control.finish();
     }
     Ok(result?)
+}
+
+/// The control socket. One that wasn't asked for by name isn't worth a failure.
+fn control_socket(options: &RunOptions) -> Result<Option<Bound>, RunError> {
+    match place::bind(options.name.as_deref()) {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if options.name.is_some() => Err(error.into()),
+        Err(error) => {
+            tracing::warn!("{error}; other commands won't find this sandbox");
+            Ok(None)
+        }
+    }
 }
 
 fn several_processors() -> bool {
@@ -347,9 +405,7 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
         };
         Pipeline::new(format, print, output.writer())
     };
-    if watch.restricts() {
-        pipeline.only(Box::new(move |event| watch.accepts(event)));
-    }
+    pipeline.only(Box::new(move |event| watch.accepts(event)));
     let limit = options.print.string_limit.saturating_add(1);
     Ok(Tracing {
         sink: Box::new(TraceSink::of(pipeline)),

@@ -2,7 +2,7 @@
 //!
 //! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
 //! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do, [`results`] to what calls wrote, [`pause`] when a signal interrupts them; [`scratch`]: where what they put
-//!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
+//!   in the place of strings lies. The VMM replaces it by a request (`crate::request`).
 //! - [`freeze`]: copies of what arguments point to, where other threads could change it; [`first`]: the execve that nobody calls.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
@@ -19,7 +19,6 @@ mod filter;
 mod first;
 mod freeze;
 mod gate;
-mod mailbox;
 mod pause;
 mod results;
 mod ring;
@@ -32,9 +31,9 @@ pub use emit::{
 };
 pub use first::FirstExec;
 pub use gate::{TaskTrace, captured_path, on_block, own_arguments, watched_dispatch};
-pub use mailbox::take_request;
 pub use scratch::scratch;
 
+use crate::mm::host;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use vitrine_abi::{
     boot::{self, BootInfo},
@@ -136,8 +135,26 @@ pub fn init(boot: &BootInfo) {
     LIMITS.set(boot);
     changes::set_groups((boot.flags >> boot::TRACE_GROUPS_SHIFT) as u8);
     arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
-    mailbox::init(boot.mailbox, boot.ram_bytes);
-    if boot.filter.len != 0 {
-        mailbox::boot_filter(boot);
+    if boot.filter.len != 0
+        && let Err(why) = filter::install(host::boot_bytes(boot.filter))
+    {
+        // One that is wrong is a bug of the VMM's: everything is recorded then rather than nothing.
+        crate::error!("{why}; everything is recorded instead");
+        arm_all(true);
     }
+}
+
+/// Puts another filter in force, all at once; one that is wrong changes nothing.
+pub fn replace_filter(blob: &[u8]) -> Result<(), vitrine_abi::filter::Invalid> {
+    filter::install(blob)?;
+    if events_on() {
+        // Who follows from now on hasn't seen the first one.
+        emit::clock();
+    }
+    Ok(())
+}
+
+/// How often the rules in force have matched and applied: `RuleCount`s.
+pub fn rule_counts() -> Result<alloc::vec::Vec<u8>, alloc::string::String> {
+    filter::rule_counts()
 }
