@@ -47,7 +47,7 @@ pub struct ControlPage {
     /// State of the request in the mailbox, `REQUEST_*`: the VMM makes a request when it isn't [`REQUEST_WAITS`], then raises
     /// [`PENDING_REQUEST`]; the guest ends it with [`REQUEST_DONE`] or [`REQUEST_FAILED`] (and an error in its log).
     pub request_status: AtomicU32,
-    /// What is asked for: [`REQUEST_FILTER`].
+    /// What is asked for: [`REQUEST_FILTER`], [`REQUEST_RESUME`].
     pub request_kind: AtomicU32,
     /// Bytes in the mailbox ([`crate::boot::BootInfo::mailbox`]) that belong to the request.
     pub request_len: AtomicU64,
@@ -64,6 +64,9 @@ pub const REQUEST_FAILED: u32 = 3;
 
 /// [`ControlPage::request_kind`]: put the filter in the mailbox ([`crate::filter`]) in force.
 pub const REQUEST_FILTER: u32 = 1;
+/// [`ControlPage::request_kind`]: resume the parked thread that the decision in the mailbox ([`crate::stop::Decision`]) is for. Refused if there is
+/// no such stop any more.
+pub const REQUEST_RESUME: u32 = 16;
 
 /// Head of the event ring, in the ring region's first page; data starts at [`RING_DATA_OFFSET`] and its capacity (a
 /// power of two) is in `capacity`.

@@ -10,6 +10,7 @@ use vitrine_introspect::decode::{Notation, Style};
 use vitrine_introspect::print::{Options, PidPrefix, Precision, Timestamps};
 
 use crate::kvm::{MIN_RAM, Mode};
+use crate::stops::OnDetach;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -128,6 +129,18 @@ pub struct RunOptions {
     /// Take rules from a TOML file, before those of --rule (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
+    /// Stop a thread before the calls of CALLS [if EXPR], until `vitrine resume`: 'openat if path startswith /etc/', or an expression alone (may be repeated)
+    #[arg(long = "break", value_name = "EXPR")]
+    pub breakpoints: Vec<String>,
+    /// As --break, after the calls: with their results
+    #[arg(long, value_name = "EXPR")]
+    pub break_exit: Vec<String>,
+    /// Let a stopped thread go on by itself after this time, as in 500ms or 1m (default: never)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub stop_timeout: Option<std::time::Duration>,
+    /// What becomes of stopped threads when the last program that watches stops is gone
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnDetach::Resume)]
+    pub on_detach: OnDetach,
     /// How the trace looks: strace's text, one JSON object an event, or a trace for ui.perfetto.dev
     #[arg(long, value_enum, default_value_t = Format::Strace)]
     pub format: Format,
@@ -277,6 +290,12 @@ impl GuestMode {
             GuestMode::Deprivileged => Some(Mode::Deprivileged),
         }
     }
+}
+
+/// A time with its unit.
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    let ns = vitrine_introspect::filter::rules::duration(text).map_err(|error| error.message)?;
+    Ok(std::time::Duration::from_nanos(ns))
 }
 
 /// Bytes from `64M` and the like, rounded up to 2 MiB.

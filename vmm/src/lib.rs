@@ -18,6 +18,7 @@ pub mod log;
 mod program;
 mod ring;
 pub mod run;
+pub mod stops;
 pub mod strace;
 pub mod trace;
 pub mod tty;

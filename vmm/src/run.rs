@@ -22,6 +22,7 @@ use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
 use crate::ring::{RingReader, Sink};
+use crate::stops::{Policy, Stops};
 use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
@@ -174,11 +175,17 @@ pub fn run_traced(
         Arc::clone(&bell),
         events.input_arm(),
     ));
+    let stops = Arc::new(Stops::new(Policy {
+        timeout: options.stop_timeout,
+        on_detach: options.on_detach,
+        controllable: false,
+    }));
     let host = Arc::new(Host::new(
         Arc::clone(&ram),
         Arc::clone(&bell),
         Arc::clone(&console),
         files,
+        Arc::clone(&stops),
     ));
     let ticker = events.ticker();
 

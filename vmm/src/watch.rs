@@ -69,6 +69,7 @@ impl Watch {
             strace.apply(text)?;
         }
         rules.append(&mut strace.rules);
+        rules.append(&mut breakpoints(options, &definitions)?);
         let traced = options.trace || options.filter.is_some() || !options.strace.is_empty();
         let filter = options
             .filter
@@ -187,6 +188,19 @@ fn rules_of(options: &RunOptions) -> Result<(Vec<Rule>, Definitions), WatchError
         all.push(rule);
     }
     Ok((all, definitions))
+}
+
+/// The rules that breakpoints are; they come last, and see what others have done.
+fn breakpoints(options: &RunOptions, definitions: &Definitions) -> Result<Vec<Rule>, WatchError> {
+    let entry = options.breakpoints.iter().map(|text| ("--break", text));
+    let exit = options.break_exit.iter().map(|text| ("--break-exit", text));
+    entry
+        .chain(exit)
+        .map(|(option, text)| {
+            Rule::breakpoint(text, option == "--break-exit", definitions)
+                .map_err(|cause| WatchError::Language { option, cause })
+        })
+        .collect()
 }
 
 fn read(path: &Path) -> Result<String, WatchError> {

@@ -278,7 +278,7 @@ pub fn unimplemented(task: &Task, nr: u64) {
     put(kind::UNIMPLEMENTED, task, body.as_bytes(), |_| ());
 }
 
-fn put(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
+pub(super) fn put(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
     let mut record = Record::new();
     record.start(body);
     items(&mut record);

@@ -1,12 +1,12 @@
 //! Where filters come from: the boot information, and later the VMM's requests.
 
-use super::filter;
+use super::{filter, stops};
 use crate::mm::host;
 use core::sync::atomic::Ordering;
 use spin::Once;
 use vitrine_abi::{
     boot::{BootInfo, Region},
-    shared::{REQUEST_DONE, REQUEST_FAILED, REQUEST_FILTER, REQUEST_WAITS},
+    shared::{REQUEST_DONE, REQUEST_FAILED, REQUEST_FILTER, REQUEST_RESUME, REQUEST_WAITS},
 };
 
 /// Where the VMM leaves what its requests carry.
@@ -36,6 +36,7 @@ pub fn take_request() {
     }
     let status = match control.request_kind.load(Ordering::SeqCst) {
         REQUEST_FILTER => replace_filter(control.request_len.load(Ordering::SeqCst)),
+        REQUEST_RESUME => resume(control.request_len.load(Ordering::SeqCst)),
         kind => {
             crate::error!("the VMM made a request of the unknown kind {kind}");
             REQUEST_FAILED
@@ -44,18 +45,29 @@ pub fn take_request() {
     control.request_status.store(status, Ordering::SeqCst);
 }
 
+/// The first `len` bytes in the mailbox, if there are so many, and memory for them.
+fn contents(len: u64) -> Option<alloc::vec::Vec<u8>> {
+    let memory = MAILBOX.get()?;
+    let len = usize::try_from(len)
+        .ok()
+        .filter(|&len| len <= memory.len())?;
+    let mut bytes = alloc::vec::Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    bytes.resize(len, 0);
+    memory.read(0, &mut bytes);
+    Some(bytes)
+}
+
+/// Whoever asks may be too late: a stop that has ended is no error.
+fn resume(len: u64) -> u32 {
+    match contents(len) {
+        Some(bytes) if stops::decide(&bytes) => REQUEST_DONE,
+        _ => REQUEST_FAILED,
+    }
+}
+
 fn replace_filter(len: u64) -> u32 {
-    let blob = MAILBOX.get().and_then(|memory| {
-        let len = usize::try_from(len)
-            .ok()
-            .filter(|&len| len <= memory.len())?;
-        let mut blob = alloc::vec::Vec::new();
-        blob.try_reserve_exact(len).ok()?;
-        blob.resize(len, 0);
-        memory.read(0, &mut blob);
-        Some(blob)
-    });
-    let Some(blob) = blob else {
+    let Some(blob) = contents(len) else {
         crate::error!("a filter of {len} bytes doesn't fit into the mailbox; the one before stays");
         return REQUEST_FAILED;
     };

@@ -3,6 +3,7 @@
 //! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
 //! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do; [`scratch`]: where what they put
 //!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
+//! - [`stops`]: threads that rules park until somebody resumes them.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
 //! - [`ring`]: the writer's side of the event ring.
@@ -18,6 +19,7 @@ mod mailbox;
 mod ring;
 mod rules;
 mod scratch;
+mod stops;
 mod values;
 
 pub use emit::{

@@ -2,22 +2,25 @@
 
 use super::{
     filter::Active,
+    stops::{self, Moment},
     values::{Known, Values},
 };
 use crate::{
     Errno, SysResult,
+    arch::TrapFrame,
     mm::user,
     signal::{self, SigInfo},
     sync::{Interruptible, wait_until},
     time,
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
 use vitrine_abi::{
-    event::{ARG_RESULT, ITEM_OUT, Record, RuleBody, tag},
+    event::{ARG_RESULT, BY_HAND, ITEM_OUT, Record, RuleBody, tag},
     filter::{
-        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, action,
+        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, Span,
+        action,
     },
+    stop::Decision,
     syscall::ArgKind,
 };
 use zerocopy::IntoBytes;
@@ -58,6 +61,34 @@ struct Hit {
     after: u64,
     /// What the argument pointed to.
     old: Vec<u8>,
+    /// The decision about a stop that it comes from, if it isn't the rule's own action.
+    by: Option<Arc<Decision>>,
+}
+
+/// Where an action comes from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    active: &'a Active,
+    /// Number of the rule in its filter.
+    rule: u32,
+    /// The decision about the stop that the rule made.
+    by: Option<&'a Arc<Decision>>,
+    /// Where the call is.
+    moment: &'a Moment<'a>,
+}
+
+impl<'a> Origin<'a> {
+    /// The bytes that an action refers to.
+    fn bytes(&self, span: Span) -> &'a [u8] {
+        bytes(self.active, self.by, span)
+    }
+}
+
+fn bytes<'a>(active: &'a Active, by: Option<&'a Arc<Decision>>, span: Span) -> &'a [u8] {
+    match by {
+        Some(decision) => decision.bytes(span),
+        None => active.filter.bytes(span),
+    }
 }
 
 impl Hits {
@@ -70,11 +101,12 @@ impl Hits {
             let action = &hit.action;
             let name = active.filter.bytes(rule.name);
             let name = &name[..name.len().min(usize::from(u16::MAX))];
-            let bytes = active.filter.bytes(action.bytes);
+            let pool = |span| bytes(active, hit.by.as_ref(), span);
+            let new = pool(action.bytes);
             let (old, new) = match action.kind {
-                action::ANNOTATE => (bytes, active.filter.bytes(action.more)),
+                action::ANNOTATE => (new, pool(action.more)),
                 action::SET_STRING | action::SET_BYTES | action::POKE | action::LOG => {
-                    (hit.old.as_slice(), bytes)
+                    (hit.old.as_slice(), new)
                 }
                 _ => Default::default(),
             };
@@ -84,7 +116,7 @@ impl Hits {
                 before: hit.before,
                 after: hit.after,
                 action: action.kind,
-                flags: hit.flags & AT_EXIT,
+                flags: hit.flags & AT_EXIT | if hit.by.is_some() { BY_HAND } else { 0 },
                 name_len: name.len() as u16,
                 before_len: old.len() as u32,
                 after_len: new.len() as u32,
@@ -110,8 +142,13 @@ pub(super) fn before(
     active: &Active,
     call: &CallEntry,
     values: &mut Values<'_>,
+    frame: &TrapFrame,
     detailed: bool,
 ) -> Outcome {
+    let moment = Moment {
+        frame,
+        result: None,
+    };
     let mut outcome = Outcome::default();
     for &number in active.rules_of(call) {
         let Some(rule) = active.filter.rules.get(number as usize) else {
@@ -120,9 +157,15 @@ pub(super) fn before(
         if rule.phase != PHASE_ENTRY || !applies(active, number, rule, values) {
             continue;
         }
+        let origin = Origin {
+            active,
+            rule: number,
+            by: None,
+            moment: &moment,
+        };
         for action in active.filter.actions_of(rule) {
             if action.flags & AT_EXIT == 0 {
-                act_before(active, number, action, values, &mut outcome, detailed);
+                act_before(origin, action, values, &mut outcome, detailed);
             } else if outcome.later.last() != Some(&number) {
                 outcome.later.push(number);
             }
@@ -137,14 +180,33 @@ pub(super) fn after(
     call: &CallEntry,
     values: &mut Values<'_>,
     outcome: &mut Outcome,
+    frame: &TrapFrame,
     result: SysResult,
 ) -> SysResult {
     let mut result = as_given(result, outcome);
+    let act = |number,
+                   action: &ActionEntry,
+                   values: &mut Values<'_>,
+                   outcome: &mut Outcome,
+                   result: &mut SysResult| {
+        let so_far = *result;
+        let moment = Moment {
+            frame,
+            result: Some(&so_far),
+        };
+        let origin = Origin {
+            active,
+            rule: number,
+            by: None,
+            moment: &moment,
+        };
+        act_after(origin, action, values, outcome, result);
+    };
     for number in core::mem::take(&mut outcome.later) {
         if let Some(rule) = active.filter.rules.get(number as usize) {
             let later = |action: &&ActionEntry| action.flags & AT_EXIT != 0;
             for action in active.filter.actions_of(rule).iter().filter(later) {
-                act_after(active, number, action, values, outcome, &mut result);
+                act(number, action, values, outcome, &mut result);
             }
         }
     }
@@ -160,7 +222,7 @@ pub(super) fn after(
         }
         if applies(active, number, rule, values) {
             for action in active.filter.actions_of(rule) {
-                act_after(active, number, action, values, outcome, &mut result);
+                act(number, action, values, outcome, &mut result);
             }
         }
     }
@@ -187,8 +249,7 @@ fn applies(active: &Active, number: u32, rule: &RuleEntry, values: &mut Values<'
 }
 
 fn act_before(
-    active: &Active,
-    number: u32,
+    origin: Origin<'_>,
     action: &ActionEntry,
     values: &mut Values<'_>,
     outcome: &mut Outcome,
@@ -199,11 +260,12 @@ fn act_before(
     let mut hit = Hit {
         arg: action.arg,
         flags: 0,
-        rule: number,
+        rule: origin.rule,
         action: *action,
         before,
         after: action.value,
         old: Vec::new(),
+        by: origin.by.cloned(),
     };
     match action.kind {
         action::SET | action::SET_OR | action::SET_AND => {
@@ -219,7 +281,7 @@ fn act_before(
                 hit.old.extend_from_slice(old);
             }
             hit.before = values.given.get(arg).copied().unwrap_or(0);
-            let data = active.filter.bytes(action.bytes);
+            let data = origin.bytes(action.bytes);
             let resizes = action.kind == action::SET_BYTES && action.length_arg != NO_LENGTH;
             if resizes {
                 let length_arg = action.length_arg as usize;
@@ -238,27 +300,68 @@ fn act_before(
             values.replace(arg, data);
         }
         action::RETURN => {
-            if outcome.instead.is_some() {
+            // The first rule's result counts, but who decides by hand has seen it.
+            if outcome.instead.is_some() && origin.by.is_none() {
                 return;
             }
             hit.arg = ARG_RESULT;
             outcome.instead = Some(from_raw(action.value as i64));
         }
-        action::POKE => hit.old = poke(active, action, values, detailed),
+        action::POKE => hit.old = poke(origin, action, values, detailed),
+        action::STOP => {
+            hit.arg = ARG_RESULT;
+            outcome.hits.list.push(hit);
+            match stop(origin, values) {
+                Some(decision) => {
+                    let origin = Origin {
+                        by: Some(&decision),
+                        ..origin
+                    };
+                    for action in &decision.actions {
+                        act_before(origin, action, values, outcome, true);
+                    }
+                }
+                None => interrupt(outcome),
+            }
+            return;
+        }
         _ => {
             hit.arg = ARG_RESULT;
-            let interrupted = act_anywhere(active, number, action, values, outcome);
-            if interrupted && outcome.instead.is_none() {
-                outcome.instead = Some(Err(Errno::ERESTARTNOINTR));
+            let interrupted = act_anywhere(action, values, outcome);
+            if interrupted {
+                interrupt(outcome);
             }
         }
     }
     outcome.hits.list.push(hit);
 }
 
+/// The thread is about to die: its call doesn't run.
+fn interrupt(outcome: &mut Outcome) {
+    outcome.instead.get_or_insert(Err(Errno::ERESTARTNOINTR));
+}
+
+/// Parks the current thread until it is decided what becomes of it; `None`: it was killed.
+fn stop(origin: Origin<'_>, values: &Values<'_>) -> Option<Arc<Decision>> {
+    let filter = &origin.active.filter;
+    let rule = filter
+        .rules
+        .get(origin.rule as usize)
+        .copied()
+        .unwrap_or_default();
+    let call = stops::Call {
+        task: values.task,
+        row: values.call,
+        nr: values.nr,
+        args: values.args,
+        shown: values.shown(),
+        rule: (rule.id, filter.bytes(rule.name)),
+    };
+    stops::park(&call, origin.moment).map(Arc::new)
+}
+
 fn act_after(
-    active: &Active,
-    number: u32,
+    origin: Origin<'_>,
     action: &ActionEntry,
     values: &mut Values<'_>,
     outcome: &mut Outcome,
@@ -267,34 +370,42 @@ fn act_after(
     let mut hit = Hit {
         arg: ARG_RESULT,
         flags: AT_EXIT,
-        rule: number,
+        rule: origin.rule,
         action: *action,
         before: to_raw(result) as u64,
         after: action.value,
         old: Vec::new(),
+        by: origin.by.cloned(),
     };
     match action.kind {
         action::RETURN => *result = from_raw(action.value as i64),
         action::POKE => {
             hit.arg = action.arg;
-            hit.old = poke(active, action, values, true);
+            hit.old = poke(origin, action, values, true);
         }
         action::SET..=action::SET_BYTES => return,
+        action::STOP => {
+            outcome.hits.list.push(hit);
+            if let Some(decision) = stop(origin, values) {
+                let origin = Origin {
+                    by: Some(&decision),
+                    ..origin
+                };
+                for action in &decision.actions {
+                    act_after(origin, action, values, outcome, result);
+                }
+            }
+            return;
+        }
         _ => {
-            act_anywhere(active, number, action, values, outcome);
+            act_anywhere(action, values, outcome);
         }
     }
     outcome.hits.list.push(hit);
 }
 
 /// What makes sense before and after a call; whether a deadly signal cut it short.
-fn act_anywhere(
-    active: &Active,
-    number: u32,
-    action: &ActionEntry,
-    values: &Values<'_>,
-    outcome: &mut Outcome,
-) -> bool {
+fn act_anywhere(action: &ActionEntry, values: &Values<'_>, outcome: &mut Outcome) -> bool {
     match action.kind {
         action::DELAY => {
             let deadline = time::monotonic_ns().saturating_add(action.value);
@@ -318,22 +429,6 @@ fn act_anywhere(
             signal::send_to_process(&values.task.process, info);
             return true;
         }
-        action::STOP => {
-            static WARNED: AtomicBool = AtomicBool::new(false);
-            if !WARNED.swap(true, Ordering::Relaxed) {
-                let name = active
-                    .filter
-                    .rules
-                    .get(number as usize)
-                    .map(|rule| rule.name);
-                let name = active.filter.bytes(name.unwrap_or_default());
-                crate::warn!(
-                    "rule {} would stop thread {}, but nobody is there to resume it: it goes on",
-                    alloc::string::String::from_utf8_lossy(name),
-                    values.task.tid
-                );
-            }
-        }
         action::LOG | action::ANNOTATE => outcome.logged = true,
         _ => {}
     }
@@ -341,9 +436,9 @@ fn act_anywhere(
 }
 
 /// Writes to the program's memory; what was there before, if that matters.
-fn poke(active: &Active, action: &ActionEntry, values: &Values<'_>, detailed: bool) -> Vec<u8> {
+fn poke(origin: Origin<'_>, action: &ActionEntry, values: &Values<'_>, detailed: bool) -> Vec<u8> {
     let addr = values.given.get(action.arg as usize).copied().unwrap_or(0);
-    let data = active.filter.bytes(action.bytes);
+    let data = origin.bytes(action.bytes);
     let mut old = Vec::new();
     if detailed {
         old.resize(data.len(), 0);

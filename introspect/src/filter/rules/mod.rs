@@ -15,8 +15,10 @@
 mod compile;
 mod file;
 pub(in crate::filter) mod parse;
+mod stop;
 
 pub use file::{FileError, RuleFile, from_toml};
+pub use stop::{Edit, duration, edit};
 
 use super::{calls::CallSet, error::Error, expr::Expr};
 use std::sync::Arc;
