@@ -141,6 +141,9 @@ pub struct RunOptions {
     /// What becomes of stopped threads when the last program that watches stops is gone
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnDetach::Resume)]
     pub on_detach: OnDetach,
+    /// Let the program that listens on the Unix socket PATH decide about stopped threads, in JSON lines
+    #[arg(long, value_name = "PATH")]
+    pub controller: Option<PathBuf>,
     /// How the trace looks: strace's text, one JSON object an event, or a trace for ui.perfetto.dev
     #[arg(long, value_enum, default_value_t = Format::Strace)]
     pub format: Format,

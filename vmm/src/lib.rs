@@ -15,6 +15,7 @@ pub mod jail;
 #[allow(unsafe_code)]
 pub mod kvm;
 pub mod log;
+mod mailbox;
 mod program;
 mod ring;
 pub mod run;

@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
@@ -20,9 +22,10 @@ use crate::events::{EventError, Events};
 use crate::host::{Console, FileError, Files, Host, Writer, service};
 use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
+use crate::mailbox::Mailbox;
 use crate::program::{self, Unrunnable};
 use crate::ring::{RingReader, Sink};
-use crate::stops::{Policy, Stops};
+use crate::stops::{self, Policy, Stops};
 use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
@@ -71,6 +74,14 @@ pub enum RunError {
     /// Another guest kernel.
     #[error("reading the guest kernel {}: {cause}; --kernel takes an ELF file", .path.display())]
     Kernel {
+        /// As given.
+        path: PathBuf,
+        /// The host's answer.
+        cause: io::Error,
+    },
+    /// The controller's socket.
+    #[error("connecting to the controller at {}: {cause}; --controller takes the path of a socket that a program listens on", .path.display())]
+    Controller {
         /// As given.
         path: PathBuf,
         /// The host's answer.
@@ -175,10 +186,11 @@ pub fn run_traced(
         Arc::clone(&bell),
         events.input_arm(),
     ));
+    let controller = options.controller.as_deref().map(controller).transpose()?;
     let stops = Arc::new(Stops::new(Policy {
         timeout: options.stop_timeout,
         on_detach: options.on_detach,
-        controllable: false,
+        controllable: controller.is_some(),
     }));
     let host = Arc::new(Host::new(
         Arc::clone(&ram),
@@ -219,6 +231,16 @@ pub fn run_traced(
             writer.run()
         })?;
     }
+    if let Some(stream) = controller {
+        let mailbox = Mailbox::new(Arc::clone(&ram), Arc::clone(&bell), loaded.mailbox);
+        let stops = Arc::clone(&stops);
+        // Before the guest's first stop.
+        stops.attach();
+        spawn("control", move || {
+            jail.confine_or_abort(ThreadKind::Ring);
+            stops::serve::controller(&stops, &mailbox, &stream);
+        })?;
+    }
     let doorbells = (mode == Mode::Deprivileged && several_processors())
         .then(|| {
             let confine = move || jail.confine_or_abort(ThreadKind::Service);
@@ -245,6 +267,7 @@ pub fn run_traced(
         ring,
     };
     let result = run_loop.run();
+    stops.close();
     // A killed sandbox doesn't wait for a reader that doesn't read.
     if !matches!(result, Ok(End::Killed(_))) {
         console.flush();
@@ -254,6 +277,20 @@ pub fn run_traced(
         consumer.finish();
     }
     Ok(result?)
+}
+
+/// The program that decides about stopped threads.
+fn controller(path: &Path) -> Result<UnixStream, RunError> {
+    let connect = || {
+        let stream = UnixStream::connect(path)?;
+        // One that doesn't read must not keep the sandbox from ending.
+        stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+        Ok(stream)
+    };
+    connect().map_err(|cause| RunError::Controller {
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 fn several_processors() -> bool {

@@ -7,8 +7,10 @@
 //! Whoever subscribes to stops is a controller. When the last one is gone, what it held is done with as [`OnDetach`] says, and so are later
 //! stops until another controller comes: a debugger that dies leaves nothing hanging.
 
+pub mod serve;
+
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -21,6 +23,7 @@ use vitrine_introspect::stop::Stopped;
 use zerocopy::IntoBytes;
 
 use crate::kvm::GuestRam;
+use crate::mailbox::Mailbox;
 
 /// Most parked threads that are known; further ones go on.
 const MAX_STOPS: usize = 1 << 16;
@@ -46,7 +49,7 @@ pub struct Policy {
     pub timeout: Option<Duration>,
     /// When the last controller is gone.
     pub on_detach: OnDetach,
-    /// Whether anybody can ever resume one.
+    /// Whether anybody can ever resume one. If not, threads without a timeout go on at once.
     pub controllable: bool,
 }
 
@@ -54,6 +57,12 @@ pub struct Policy {
 pub trait Requests {
     /// Makes one request and waits for its end.
     fn request(&self, kind: u32, data: &[u8]) -> Result<bool, String>;
+}
+
+impl Requests for Mailbox {
+    fn request(&self, kind: u32, data: &[u8]) -> Result<bool, String> {
+        Mailbox::request(self, kind, data).map_err(|error| error.to_string())
+    }
 }
 
 /// Why a parked thread can't be resumed as asked.
@@ -146,12 +155,20 @@ struct State {
     detached: bool,
     /// Somebody was told how to resume.
     told: bool,
+    /// The sandbox has ended: nothing will be parked any more.
+    closed: bool,
+    /// Somebody was told that there are too many.
+    overflowed: bool,
 }
 
 /// The parked threads of one sandbox.
 pub struct Stops {
     policy: Policy,
     state: Mutex<State>,
+    /// Something was parked.
+    parked: Condvar,
+    /// Held while a request is answered.
+    answering: Mutex<()>,
 }
 
 impl Stops {
@@ -160,6 +177,8 @@ impl Stops {
         Stops {
             policy,
             state: Mutex::default(),
+            parked: Condvar::new(),
+            answering: Mutex::default(),
         }
     }
 
@@ -199,7 +218,7 @@ impl Stops {
     fn admit(&self, thread: &Stopped, record: Vec<u8>) -> Option<Decision> {
         let mut state = self.state();
         let told = std::mem::replace(&mut state.told, true) || state.controllers > 0;
-        if !self.policy.controllable {
+        if !self.policy.controllable && self.policy.timeout.is_none() {
             if !told {
                 tracing::warn!(
                     "{} would stop {}, but this sandbox can't be controlled: it goes on, and so do others",
@@ -217,10 +236,12 @@ impl Stops {
             }
         }
         if state.waiting.len() >= MAX_STOPS || state.bytes + record.len() > MAX_BYTES {
-            tracing::warn!("too many threads are stopped: {} goes on", name(thread));
+            if !std::mem::replace(&mut state.overflowed, true) {
+                tracing::warn!("too many threads are stopped: {} goes on", name(thread));
+            }
             return Some(Decision::go_on(HOW_POLICY));
         }
-        if !told {
+        if !told && self.policy.controllable {
             tracing::warn!(
                 "{} is stopped {}; `vitrine resume {}` lets it go on, `vitrine stops` lists what waits",
                 name(thread),
@@ -234,6 +255,7 @@ impl Stops {
         state
             .waiting
             .insert(thread.event.stop, Waiting { record, since });
+        self.parked.notify_all();
         None
     }
 
@@ -252,6 +274,13 @@ impl Stops {
             })
         });
         listed.collect()
+    }
+
+    /// As [`Stops::list`], as soon as there is one, at the latest after `limit`.
+    pub fn wait(&self, limit: Duration) -> Vec<Listed> {
+        let none = |state: &mut State| state.waiting.is_empty() && !state.closed;
+        drop(self.parked.wait_timeout_while(self.state(), limit, none));
+        self.list()
     }
 
     /// Lets the threads that `selector` means go on, with these changes. Which they were; nothing has happened after an error in the changes.
@@ -309,6 +338,19 @@ impl Stops {
             .map_err(|cause| ResumeError::Request { stop, cause })?;
         self.state().remove(stop);
         Ok(taken)
+    }
+
+    /// The sandbox has ended: whoever is being answered gets the answer.
+    pub fn close(&self) {
+        self.state().closed = true;
+        self.parked.notify_all();
+        drop(self.answering());
+    }
+
+    fn answering(&self) -> MutexGuard<'_, ()> {
+        self.answering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A controller has come.

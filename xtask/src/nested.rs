@@ -84,7 +84,7 @@ echo \"NESTED-EXIT $?\"
 pub fn run(args: &[String]) -> Result<()> {
     setup::run(&[])?;
     let vitrine = test::build()?;
-    let names = ["oracle", "fuzz", "rules"];
+    let names = ["oracle", "fuzz", "rules", "stops"];
     let tests = names
         .iter()
         .map(|name| Ok((*name, test::build_test(name)?)))

@@ -54,6 +54,8 @@ pub struct Loaded {
     pub kernel_text: std::ops::Range<u64>,
     /// The event ring.
     pub ring: Region,
+    /// Where requests to the guest kernel go.
+    pub mailbox: Region,
 }
 
 /// Loads `image` and everything that it needs to boot `workload` in `mode`.
@@ -151,5 +153,6 @@ pub fn load(
         },
         kernel_text: image.text(),
         ring,
+        mailbox,
     })
 }
