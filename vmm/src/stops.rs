@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use vitrine_abi::shared::REQUEST_RESUME;
 use vitrine_abi::stop::{
-    Decision, HOW_DETACHED, HOW_POLICY, HOW_RESUMED, MAX_STOP_RECORD, StopReply,
+    Decision, HOW_DETACHED, HOW_POLICY, HOW_RESUMED, HOW_TIMEOUT, MAX_STOP_RECORD, StopReply,
 };
 use vitrine_introspect::filter::rules::{self, Edit};
 use vitrine_introspect::stop::Stopped;
@@ -45,7 +45,7 @@ pub enum OnDetach {
 /// How stops are treated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Policy {
-    /// How long a thread is parked at most; `None`: until somebody resumes it.
+    /// How long a thread is parked at most; zero: it is told of and goes on at once; `None`: until somebody resumes it.
     pub timeout: Option<Duration>,
     /// When the last controller is gone.
     pub on_detach: OnDetach,
@@ -216,6 +216,9 @@ impl Stops {
 
     /// A thread is to be parked: what is decided at once, if anything.
     fn admit(&self, thread: &Stopped, record: Vec<u8>) -> Option<Decision> {
+        if self.policy.timeout == Some(Duration::ZERO) {
+            return Some(Decision::go_on(HOW_TIMEOUT));
+        }
         let mut state = self.state();
         let told = std::mem::replace(&mut state.told, true) || state.controllers > 0;
         if !self.policy.controllable && self.policy.timeout.is_none() {
