@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let trials = TESTS
         .iter()
-        .map(|(name, test)| Trial::test(*name, test))
+        .map(|(name, test)| Trial::test(format!("stops::{name}"), test))
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
