@@ -1,6 +1,7 @@
 //! `cargo bench`: what the sandbox costs, with native and strace beside it, in one run, and the goal of each line.
 
 use std::process::Command;
+use vitrine_benches::project::Project;
 use vitrine_benches::{Setting, median, primitive, show, vitrine, wall};
 
 /// One line of the table.
@@ -26,7 +27,21 @@ type Filtered = (
 );
 
 /// Calls that a filter looks at, or that a rule changes; in the table's `recorded` column.
-const FILTERED: [Filtered; 3] = [
+const FILTERED: [Filtered; 5] = [
+    (
+        "getppid, recorded",
+        "getppid",
+        100_000,
+        &["--trace", "-o", "/dev/null"],
+        350.0,
+    ),
+    (
+        "openat and close, recorded",
+        "openat",
+        30_000,
+        &["--trace", "-o", "/dev/null", "-e", "trace=openat"],
+        600.0,
+    ),
     (
         "getppid, rejected by a filter",
         "getppid",
@@ -121,6 +136,70 @@ fn doctor(what: &str) -> Option<f64> {
     report["costs"][what].as_f64()
 }
 
+/// What watching and changing cost over the unwatched sandbox.
+fn watching(rows: &mut Vec<Row>) {
+    for (what, name, count, options, limit) in FILTERED {
+        let [unwatched, watched] = added(name, count, options);
+        let difference = watched.zip(unwatched).map(|(with, without)| with - without);
+        let text = format!("adds ≤ {}", show(Some(limit)));
+        rows.push(row(
+            what,
+            [None, unwatched, watched, None],
+            vec![goal(&text, difference, Some(limit))],
+        ));
+    }
+    const EVENTS: u64 = 1_000_000;
+    let log = std::env::temp_dir().join(format!("vitrine-bench-{}.jsonl", std::process::id()));
+    let path = log.display().to_string();
+    let options = ["run", "--trace", "--format", "json", "-o", &path, "--"];
+    let each = median(
+        || {
+            let mut command = Command::new(vitrine());
+            let program = env!("VITRINE_BENCH_PRIMITIVES");
+            command
+                .args(options)
+                .args([program, "getppid", &EVENTS.to_string()]);
+            Some(wall(&mut command)?.as_nanos() as f64 / EVENTS as f64)
+        },
+        3,
+    );
+    let _ = std::fs::remove_file(log);
+    rows.push(row(
+        "JSON lines to a file, an event",
+        [None, None, each, None],
+        vec![goal("500,000 events/s", each, Some(2000.0))],
+    ));
+
+    let Ok(project) = Project::new() else {
+        return;
+    };
+    let binary = vitrine().display().to_string();
+    let log = std::env::temp_dir().join(format!("vitrine-bench-{}.log", std::process::id()));
+    let path = log.display().to_string();
+    let settings: [&[&str]; 4] = [
+        &[],
+        &[&binary, "run", "--"],
+        &[&binary, "run", "--trace", "-o", &path, "--"],
+        &["strace", "-f", "-o", "/dev/null"],
+    ];
+    let v = settings.map(|prefix| {
+        median(
+            || Some(wall(&mut project.build(prefix))?.as_nanos() as f64),
+            3,
+        )
+    });
+    let _ = std::fs::remove_file(log);
+    rows.push(row(
+        "make -j2 of a C project",
+        v,
+        vec![goal(
+            "traced ≤ 1.25 × untraced",
+            v[2],
+            v[1].map(|n| n * 1.25),
+        )],
+    ));
+}
+
 fn main() {
     let mut rows = Vec::new();
     let bare = median(|| doctor("syscall_ns"), 3);
@@ -160,16 +239,7 @@ fn main() {
         ],
     ));
 
-    for (what, name, count, options, limit) in FILTERED {
-        let [unwatched, watched] = added(name, count, options);
-        let difference = watched.zip(unwatched).map(|(with, without)| with - without);
-        let text = format!("adds ≤ {}", show(Some(limit)));
-        rows.push(row(
-            what,
-            [None, unwatched, watched, None],
-            vec![goal(&text, difference, Some(limit))],
-        ));
-    }
+    watching(&mut rows);
 
     let exit = median(|| doctor("exit_ns"), 3);
     let options = &["--break", "getppid", "--stop-timeout", "0ms"];

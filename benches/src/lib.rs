@@ -1,5 +1,7 @@
 //! Helpers of the bench: running the measured program in its four settings, and the table.
 
+pub mod project;
+
 use std::{
     path::PathBuf,
     process::{Command, Stdio},

@@ -12,6 +12,7 @@ use std::{
     io::{Read, Write},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, channel},
     time::{Duration, Instant},
 };
 
@@ -130,10 +131,8 @@ pub fn sandboxed<S: AsRef<OsStr>>(options: &[S], argv: &[S]) -> Command {
     command
 }
 
-/// A script for bash, with `$V` the binary under test and `$R` what a sandboxed command begins with (natively: nothing). It leads a process
-/// group, so that nothing of it outlives a time limit.
+/// A script for bash, with `$V` the binary under test and `$R` what a sandboxed command begins with (natively: nothing).
 pub fn script(text: &str, natively: bool) -> Command {
-    use std::os::unix::process::CommandExt;
     let vitrine = vitrine();
     let run = if natively {
         String::new()
@@ -141,7 +140,7 @@ pub fn script(text: &str, natively: bool) -> Command {
         format!("{} run --", vitrine.display())
     };
     let mut command = Command::new("bash");
-    command.args(["-c", text]).process_group(0);
+    command.args(["-c", text]);
     command.env("V", vitrine).env("R", run);
     command
 }
@@ -198,10 +197,12 @@ fn missing_from(one: &[u8], other: &[u8]) -> String {
     excerpt(&missing.join(&b'\n'))
 }
 
-/// Runs a command with this input, for at most `limit`.
+/// Runs a command with this input, for at most `limit`. It leads a process group, so that nothing of it outlives the limit.
 pub fn run(mut command: Command, stdin: &[u8], limit: Duration) -> Result<Outcome, String> {
+    use std::os::unix::process::CommandExt;
     let start = Instant::now();
     let mut child = command
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -217,23 +218,32 @@ pub fn run(mut command: Command, stdin: &[u8], limit: Duration) -> Result<Outcom
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     let status = wait(&mut child, start + limit)?;
-    let _ = writer.join();
-    Ok(Outcome {
+    // What it left behind may hold the pipes open for ever.
+    let patience = scaled(Duration::from_secs(5));
+    let output = |pipe: Receiver<Vec<u8>>, name| {
+        pipe.recv_timeout(patience)
+            .map_err(|_| format!("{command:?} ended ({status:?}), but something that it left behind keeps its {name} open"))
+    };
+    let outcome = Outcome {
         status,
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
+        stdout: output(stdout, "standard output")?,
+        stderr: output(stderr, "standard error")?,
         time: start.elapsed(),
-    })
+    };
+    let _ = writer.join();
+    Ok(outcome)
 }
 
-fn collect(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
             let _ = pipe.read_to_end(&mut bytes);
         }
-        bytes
-    })
+        let _ = sender.send(bytes);
+    });
+    receiver
 }
 
 fn wait(child: &mut Child, until: Instant) -> Result<Option<ExitStatus>, String> {
@@ -245,7 +255,6 @@ fn wait(child: &mut Child, until: Instant) -> Result<Option<ExitStatus>, String>
             return Ok(Some(status));
         }
         if Instant::now() >= until {
-            // A command that leads no group has none of this number.
             let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
             let _ = group.map(|group| kill_process_group(group, Signal::KILL));
             let _ = child.kill();

@@ -122,6 +122,7 @@ impl Terminal {
     pub fn end(&mut self) -> Result<i32, String> {
         self.expect("\n[ended ")?;
         let status = self.expect("]")?;
+        self.expect("\n")?;
         status
             .trim_end_matches(']')
             .parse()
@@ -146,7 +147,7 @@ impl Terminal {
 
     /// Waits until the modes are others than these.
     pub fn modes_differ(&self, from: &str) -> Result<(), String> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + crate::scaled(PATIENCE);
         while self.modes()? == from {
             if Instant::now() >= until {
                 return Err("the terminal's modes never changed".into());

@@ -24,10 +24,27 @@ impl Image {
             fs::remove_dir_all(&root).with_context(|| format!("emptying {}", root.display()))?;
         }
         for folder in [
-            "bin", "sbin", "dev", "proc", "sys", "tmp", "etc", "root", "modules", "usr/bin", "run",
+            "usr/bin",
+            "usr/sbin",
+            "usr/lib",
+            "usr/lib64",
+            "usr/share",
+            "dev",
+            "proc",
+            "sys",
+            "tmp",
+            "etc",
+            "root",
+            "modules",
+            "run",
         ] {
             fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("making {folder} in {}", root.display()))?;
+        }
+        // As Debian has them.
+        for folder in ["bin", "sbin", "lib", "lib64"] {
+            symlink(format!("usr/{folder}"), root.join(folder))
+                .with_context(|| format!("linking {folder} in {}", root.display()))?;
         }
         Ok(Image {
             root,
@@ -49,6 +66,11 @@ impl Image {
     /// Copies a program and the shared libraries that it needs.
     pub fn program(&mut self, from: &Path, to: &str) -> Result<()> {
         self.file(from, to)?;
+        self.libraries_of(from)
+    }
+
+    /// Copies the shared libraries that a program or a library needs.
+    pub fn libraries_of(&mut self, from: &Path) -> Result<()> {
         // ldd fails for static programs, which need nothing.
         let listing = command("ldd", &[])
             .arg(from)

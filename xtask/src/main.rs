@@ -2,6 +2,7 @@
 
 mod ci;
 mod image;
+mod machine;
 mod nested;
 mod run;
 mod setup;

@@ -2,65 +2,53 @@
 
 use crate::{
     image::Image,
+    machine,
     run::{check, command, output, root, target},
     setup, test,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
 /// Longest that the whole nested run may take.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(1500);
 
-/// Programs that the end-to-end tests run, beside busybox.
-const PROGRAMS: &[&str] = &[
-    "/bin/true",
-    "/bin/false",
-    "/bin/ls",
-    "/bin/cat",
-    "/bin/sh",
-    "/bin/bash",
-    "/usr/bin/python3.11",
-    "/usr/bin/find",
-    "/usr/bin/sort",
-    "/usr/bin/head",
-    "/usr/bin/tr",
-    "/usr/bin/wc",
-    "/usr/bin/seq",
-    "/usr/bin/env",
-    "/bin/dd",
-    "/usr/bin/sha256sum",
-    "/bin/sleep",
-    "/usr/bin/sqlite3",
-    "/bin/echo",
-    "/usr/bin/id",
-    "/bin/pwd",
-    "/usr/bin/stat",
-    "/bin/uname",
-    "/bin/mkdir",
-    "/bin/rm",
-    "/bin/mv",
-    "/bin/cp",
-    "/bin/ln",
-    "/usr/bin/touch",
-    "/bin/chmod",
-    "/bin/date",
-    "/bin/stty",
-    "/usr/bin/tty",
-    "/usr/bin/tail",
-    "/usr/bin/timeout",
-    "/usr/bin/setpriv",
-    "/usr/bin/yes",
-    "/usr/bin/truncate",
-    "/bin/kill",
-    "/bin/ps",
-    "/usr/bin/script",
+/// Debian packages whose programs the end-to-end tests run.
+const PACKAGES: &[&str] = &[
+    "bsdutils",
+    "coreutils",
+    "findutils",
+    "grep",
+    "hostname",
+    "less",
+    "mawk",
+    "mount",
+    "procps",
+    "sed",
+    "sqlite3",
+    "strace",
+    "tar",
 ];
+
+/// More programs that they run.
+const PROGRAMS: &[&str] = &[
+    "/usr/bin/dash",
+    "/bin/bash",
+    "/usr/bin/awk",
+    "/usr/bin/ldd",
+    "/usr/bin/python3.11",
+    "/usr/bin/setpriv",
+    "/usr/bin/setsid",
+    "/usr/bin/unshare",
+    "/usr/bin/vi",
+];
+
+/// Files that they or these programs read.
+const DATA: &[&str] = &["/etc/apt", "/lib/terminfo", "/usr/lib/python3.11"];
 
 const INIT: &str = "#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -68,6 +56,8 @@ const INIT: &str = "#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mkdir -p /dev/shm /dev/pts
 /bin/busybox mount -t devpts devpts /dev/pts
+/bin/busybox ln -s /proc/self/fd /dev/fd
+for stream in 0:stdin 1:stdout 2:stderr; do /bin/busybox ln -s /proc/self/fd/${stream%:*} /dev/${stream#*:}; done
 # The test programs lie where they were built, which may be below /tmp.
 /bin/busybox mv /tmp /image-tmp
 /bin/busybox mkdir /tmp
@@ -75,30 +65,62 @@ const INIT: &str = "#!/bin/busybox sh
 for entry in /image-tmp/*; do [ -e \"$entry\" ] && /bin/busybox ln -s \"$entry\" /tmp/; done
 for module in irqbypass kvm kvm-amd; do /bin/busybox insmod /modules/$module.ko; done
 export PATH=/usr/bin:/bin:/sbin HOME=/root VITRINE=/bin/vitrine VITRINE_TESTS_NESTED=1 TERM=dumb
+while sleep 5; do echo NESTED-ALIVE; done &
+/bin/busybox sh /watchdog LIMIT &
 /bin/busybox sh /run-tests
 echo \"NESTED-EXIT $?\"
 /bin/busybox poweroff -f
 ";
 
-/// Boots the nested machine and runs the tests in it; `args` go to the test binary.
+/// Tells what hangs, shortly before the machine is ended for having taken too long.
+const WATCHDOG: &str = "sleep \"$1\"
+echo 'NESTED: not done; what runs, and where it waits:'
+/bin/busybox ps -o pid,ppid,stat,time,args | /bin/busybox grep -v '\\[.*\\]$'
+for task in /proc/[0-9]*/task/[0-9]*; do
+  [ -s $task/cmdline ] || continue
+  echo \"$task: $(cat $task/comm) $(cat $task/wchan) $(cat $task/syscall)\"
+  /bin/busybox grep -E 'State|SigQ|SigPnd|ShdPnd' $task/status
+  /bin/busybox cat $task/stack
+done 2>/dev/null
+echo l > /proc/sysrq-trigger
+";
+
+/// Boots the nested machine and runs the tests in it. `--repeat N` runs them so often; the other `args` go to the test binaries.
 pub fn run(args: &[String]) -> Result<()> {
     setup::run(&[])?;
     let vitrine = test::build()?;
-    let names = ["oracle", "fuzz", "rules", "stops"];
+    let names = [
+        "oracle",
+        "fuzz",
+        "rules",
+        "stops",
+        "behaviour",
+        "trace",
+        "strace",
+    ];
     let tests = names
         .iter()
         .map(|name| Ok((*name, test::build_test(name)?)))
         .collect::<Result<Vec<_>>>()?;
+    let (repeat, args) = match args {
+        [option, times, rest @ ..] if option == "--repeat" => (
+            times
+                .parse()
+                .with_context(|| format!("--repeat {times}: not a number"))?,
+            rest,
+        ),
+        _ => (1, args),
+    };
     let quoted: Vec<String> = args
         .iter()
         .map(|arg| format!("'{}'", arg.replace('\'', "'\\''")))
         .collect();
     let quoted = quoted.join(" ");
-    let mut script = String::from("status=0\n");
+    let mut script = format!("status=0\nfor i in $(seq {repeat}); do\n");
     for (name, _) in &tests {
         script += &format!("/bin/test-{name} {quoted} || status=1\n");
     }
-    script += "exit $status\n";
+    script += "done\nexit $status\n";
     boot(&vitrine, &tests, &script)
 }
 
@@ -112,17 +134,26 @@ fn boot(vitrine: &Path, tests: &[(&str, PathBuf)], script: &str) -> Result<()> {
     for (name, path) in tests {
         image.program(path, &format!("/bin/test-{name}"))?;
     }
-    for program in PROGRAMS {
+    let packaged = packaged()?;
+    for program in PROGRAMS.iter().copied().chain(packaged.lines()) {
         let real = fs::canonicalize(program).with_context(|| format!("looking for {program}"))?;
         image.program(&real, program)?;
     }
+    image.link("dash", "/usr/bin/sh")?;
     image.link("python3.11", "/usr/bin/python3")?;
-    image.tree(Path::new("/usr/lib/python3.11"))?;
+    for module in find(Path::new("/usr/lib/python3.11/lib-dynload"), &|_| true)? {
+        image.libraries_of(&module)?;
+    }
+    for data in DATA {
+        image.tree(Path::new(data))?;
+    }
     image.tree(&root().join("tests/cases"))?;
     for programs in test_programs()? {
         image.tree(&programs)?;
     }
-    image.script("/init", INIT)?;
+    let patience = (LIMIT - Duration::from_secs(90)).as_secs().to_string();
+    image.script("/init", &INIT.replace("LIMIT", &patience))?;
+    image.script("/watchdog", WATCHDOG)?;
     image.script("/run-tests", script)?;
     image.script("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
     image.script("/etc/group", "root:x:0:\n")?;
@@ -138,7 +169,16 @@ fn boot(vitrine: &Path, tests: &[(&str, PathBuf)], script: &str) -> Result<()> {
     }
     let initramfs = work.join("initramfs");
     image.pack(&initramfs)?;
-    qemu(&kernel, &initramfs)
+    machine::run(&kernel, &initramfs, LIMIT)
+}
+
+/// The programs of [`PACKAGES`], one a line.
+fn packaged() -> Result<String> {
+    let files = output(&mut command("dpkg", &[&["-L"], PACKAGES].concat()))?;
+    Ok(files
+        .lines()
+        .filter(|file| file.contains("bin/") && Path::new(file).is_file())
+        .fold(String::new(), |list, file| list + file + "\n"))
 }
 
 /// Where the tests' build script has put the compiled guest programs: named by the marker file that it writes.
@@ -220,55 +260,4 @@ fn find(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-/// Runs the machine to its end, with its console on our output; an error unless the tests ended with 0.
-fn qemu(kernel: &Path, initramfs: &Path) -> Result<()> {
-    let limit = LIMIT.as_secs().to_string();
-    let mut child = command(
-        "timeout",
-        &[
-            &limit,
-            "qemu-system-x86_64",
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            "max,+svm",
-            "-smp",
-            "2",
-            "-m",
-            "3072",
-        ],
-    )
-    .args([
-        "-nographic",
-        "-no-reboot",
-        "-append",
-        "console=ttyS0 quiet panic=-1",
-    ])
-    .arg("-kernel")
-    .arg(kernel)
-    .arg("-initrd")
-    .arg(initramfs)
-    .stdin(Stdio::null())
-    .stdout(Stdio::piped())
-    .spawn()
-    .context("starting qemu-system-x86_64")?;
-    let mut status = None;
-    for line in BufReader::new(child.stdout.take().context("qemu has no output")?).split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end_matches('\r');
-        if let Some(value) = line.strip_prefix("NESTED-EXIT ") {
-            status = Some(value.to_owned());
-        } else {
-            println!("nested| {line}");
-        }
-    }
-    child.wait()?;
-    match status.as_deref() {
-        Some("0") => Ok(()),
-        Some(other) => bail!("the tests in the nested machine ended with status {other}"),
-        None => bail!("the nested machine stopped before the tests ended (limit {limit} s)"),
-    }
 }

@@ -16,6 +16,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/sqlite3", "sqlite3"),
     ("/usr/bin/git", "git"),
     ("/usr/bin/script", "bsdutils"),
+    ("/usr/bin/less", "less"),
+    ("/usr/bin/pgrep", "procps"),
+    ("/usr/bin/vi", "vim-tiny"),
 ];
 
 /// Installs what is missing, as root; else says what to install.

@@ -185,10 +185,10 @@ pub(super) fn after(
 ) -> SysResult {
     let mut result = as_given(result, outcome);
     let act = |number,
-                   action: &ActionEntry,
-                   values: &mut Values<'_>,
-                   outcome: &mut Outcome,
-                   result: &mut SysResult| {
+               action: &ActionEntry,
+               values: &mut Values<'_>,
+               outcome: &mut Outcome,
+               result: &mut SysResult| {
         let so_far = *result;
         let moment = Moment {
             frame,

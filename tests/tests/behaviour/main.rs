@@ -9,10 +9,13 @@ mod programs;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
-use vitrine_tests::{Outcome, excerpt};
+use vitrine_tests::{Outcome, excerpt, nested};
 
 /// A test.
 type Check = fn() -> Result<(), Failed>;
+
+/// Not in the nested machine: its Linux 6.1 refuses some broken files with other errors than Linux does since.
+const NOT_NESTED: &[&str] = &["broken_elf"];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let trials = groups
         .into_iter()
         .flat_map(|(group, checks)| checks.iter().map(move |check| (group, check)))
+        .filter(|(_, (name, _))| !nested() || !NOT_NESTED.contains(name))
         .map(|(group, &(name, check))| Trial::test(format!("{group}::{name}"), check))
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()

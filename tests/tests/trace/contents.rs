@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
-use vitrine_tests::{Outcome, excerpt, run, shell_status, vitrine};
+use vitrine_tests::{Outcome, excerpt, nested, run, scaled, shell_status, vitrine};
 
 /// The trials.
 pub fn trials() -> Vec<Trial> {
@@ -42,7 +42,7 @@ fn traced(options: &[&str], argv: &[String], name: &str) -> Result<(Outcome, Str
         .arg("-o")
         .arg(&path);
     command.arg("--").args(argv);
-    let outcome = run(command, b"", Duration::from_secs(60))?;
+    let outcome = run(command, b"", scaled(Duration::from_secs(60)))?;
     let log =
         std::fs::read(&path).map_err(|error| format!("{error}\n{}", excerpt(&outcome.stderr)))?;
     let _ = std::fs::remove_file(&path);
@@ -200,23 +200,28 @@ fn slow_log(options: &[&str], argv: &[String]) -> Result<(String, String), Faile
     ))
 }
 
+/// So many calls that the ring runs full, in the time that the machine has for it.
+fn many() -> usize {
+    if nested() { 200_000 } else { 1_000_000 }
+}
+
 fn lossless(to: &str) -> Result<(), Failed> {
-    const CALLS: usize = 1_000_000;
-    let argv = program("repeat", &CALLS.to_string());
+    let calls = many();
+    let argv = program("repeat", &calls.to_string());
     let log = match to {
         "pipe" => slow_log(&[], &argv)?.0,
         _ => traced(&[], &argv, "lossless")?.1,
     };
     let count = log.matches("getppid()").count();
     let ends = log.trim_end().ends_with("+++ exited with 0 +++");
-    if count == CALLS && ends && !log.contains("lost") {
+    if count == calls && ends && !log.contains("lost") {
         return Ok(());
     }
-    Err(format!("{count} of {CALLS} calls; {}", excerpt(log.as_bytes())).into())
+    Err(format!("{count} of {calls} calls; {}", excerpt(log.as_bytes())).into())
 }
 
 fn lossy() -> Result<(), Failed> {
-    let argv = program("repeat", "1000000");
+    let argv = program("repeat", &many().to_string());
     let (log, messages) = slow_log(&["--lossy", "--format", "json"], &argv)?;
     let mut last = 0;
     let mut lost = 0;
@@ -262,12 +267,13 @@ fn killed() -> Result<(), Failed> {
 fn terminated() -> Result<(), Failed> {
     let path = file("terminated");
     let mut command = Command::new("timeout");
-    command.args(["-s", "TERM", "1"]).arg(vitrine());
+    let seconds = scaled(Duration::from_secs(1)).as_secs().to_string();
+    command.args(["-s", "TERM", &seconds]).arg(vitrine());
     command
         .args(["run", "--trace", "-o"])
         .arg(&path)
-        .args(["--", "sleep", "30"]);
-    let outcome = run(command, b"", Duration::from_secs(20))?;
+        .args(["--", "sleep", "300"]);
+    let outcome = run(command, b"", scaled(Duration::from_secs(20)))?;
     let log = std::fs::read_to_string(&path)?;
     let _ = std::fs::remove_file(&path);
     let expected = [
@@ -290,8 +296,8 @@ fn terminated() -> Result<(), Failed> {
 
 /// One thread changes the path that another one opens: each line's path and descriptor must be the same file.
 fn race() -> Result<(), Failed> {
-    const OPENS: usize = 100_000;
-    let (_, log) = traced(&[], &program("race", &OPENS.to_string()), "race")?;
+    let opens = many() / 10;
+    let (_, log) = traced(&[], &program("race", &opens.to_string()), "race")?;
     let mut seen = [0; 2];
     // A call may have two lines, but its path and its result are what counts.
     let mut begun = std::collections::BTreeMap::new();
@@ -321,7 +327,7 @@ fn race() -> Result<(), Failed> {
         }
         seen[usize::from(named.ends_with('b'))] += 1;
     }
-    if seen[0] + seen[1] < OPENS || seen[0] < 100 || seen[1] < 100 {
+    if seen[0] + seen[1] < opens || seen[0] < 100 || seen[1] < 100 {
         return Err(format!("seen {seen:?}").into());
     }
     Ok(())

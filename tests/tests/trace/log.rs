@@ -48,7 +48,10 @@ impl Normalizer {
             (r"/proc/\d+", "/proc/P"),
             (r"vt-socket-\d+", "vt-socket-P"),
             // Times and random bytes.
-            (r"si_utime=\d+, si_stime=\d+", "TIMES"),
+            (
+                r"si_utime=\d+( /\* \S+ s \*/)?, si_stime=\d+( /\* \S+ s \*/)?",
+                "TIMES",
+            ),
             (r"tv_sec=\d+, tv_([un])sec=\d+", "TV$1"),
             (r"^times\(.*", "times"),
             (r#"^getrandom\("[^"]*""#, "getrandom(RANDOM"),
