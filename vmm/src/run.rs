@@ -235,10 +235,10 @@ pub fn run_traced(
         let mailbox = Mailbox::new(Arc::clone(&ram), Arc::clone(&bell), loaded.mailbox);
         let stops = Arc::clone(&stops);
         // Before the guest's first stop.
-        stops.attach();
+        stops.attach(0, Box::new(|_| ()));
         spawn("control", move || {
             jail.confine_or_abort(ThreadKind::Ring);
-            stops::serve::controller(&stops, &mailbox, &stream);
+            stops::serve::controller(&stops, 0, &mailbox, &stream);
         })?;
     }
     let doorbells = (mode == Mode::Deprivileged && several_processors())

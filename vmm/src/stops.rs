@@ -8,6 +8,7 @@
 //! stops until another controller comes: a debugger that dies leaves nothing hanging.
 
 pub mod serve;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -146,11 +147,15 @@ struct Waiting {
     since: Instant,
 }
 
+/// Tells a controller of a stop. It must not wait.
+pub type Tell = Box<dyn Fn(&Listed) + Send>;
+
 #[derive(Default)]
 struct State {
     waiting: BTreeMap<u64, Waiting>,
     bytes: usize,
-    controllers: usize,
+    /// By the number of the connection.
+    controllers: BTreeMap<u64, Tell>,
     /// The last controller is gone, and no other has come.
     detached: bool,
     /// Somebody was told how to resume.
@@ -220,7 +225,7 @@ impl Stops {
             return Some(Decision::go_on(HOW_TIMEOUT));
         }
         let mut state = self.state();
-        let told = std::mem::replace(&mut state.told, true) || state.controllers > 0;
+        let told = std::mem::replace(&mut state.told, true) || !state.controllers.is_empty();
         if !self.policy.controllable && self.policy.timeout.is_none() {
             if !told {
                 tracing::warn!(
@@ -258,6 +263,15 @@ impl Stops {
         state
             .waiting
             .insert(thread.event.stop, Waiting { record, since });
+        if !state.controllers.is_empty() {
+            let listed = Listed {
+                thread: thread.clone(),
+                since: Duration::ZERO,
+            };
+            for tell in state.controllers.values() {
+                tell(&listed);
+            }
+        }
         self.parked.notify_all();
         None
     }
@@ -356,19 +370,18 @@ impl Stops {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A controller has come.
-    pub fn attach(&self) {
+    /// A controller has come on connection `number`; it is told of each stop from now on.
+    pub fn attach(&self, number: u64, tell: Tell) {
         let mut state = self.state();
-        state.controllers += 1;
+        state.controllers.insert(number, tell);
         state.detached = false;
     }
 
-    /// A controller is gone; after the last one, parked threads are done with as the policy says.
-    pub fn detach(&self, requests: &dyn Requests) {
+    /// Connection `number` is gone. If it was the last controller's, parked threads are done with as the policy says.
+    pub fn detach(&self, number: u64, requests: &dyn Requests) {
         let stops: Vec<u64> = {
             let mut state = self.state();
-            state.controllers = state.controllers.saturating_sub(1);
-            if state.controllers > 0 {
+            if state.controllers.remove(&number).is_none() || !state.controllers.is_empty() {
                 return;
             }
             state.detached = true;

@@ -126,7 +126,7 @@ impl Write for Plain<'_> {
 }
 
 /// Serves a controller that was attached ([`Stops::attach`]) to its end; then what it held is done with as the policy says.
-pub fn controller(stops: &Stops, requests: &dyn Requests, stream: &UnixStream) {
+pub fn controller(stops: &Stops, number: u64, requests: &dyn Requests, stream: &UnixStream) {
     let mut reader = BufReader::new(Plain(stream));
     let mut line = Vec::new();
     loop {
@@ -142,5 +142,5 @@ pub fn controller(stops: &Stops, requests: &dyn Requests, stream: &UnixStream) {
             break;
         }
     }
-    stops.detach(requests);
+    stops.detach(number, requests);
 }

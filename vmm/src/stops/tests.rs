@@ -128,16 +128,20 @@ fn when_the_last_controller_goes() {
             ..CONTROLLED
         });
         let guest = Guest::default();
-        stops.attach();
-        stops.attach();
+        stops.attach(1, Box::new(|_| ()));
+        stops.attach(2, Box::new(|_| ()));
         park(&stops, 1, 5);
-        stops.detach(&guest);
+        stops.detach(1, &guest);
+        stops.detach(7, &guest);
         assert_eq!(stops.list().len(), 1);
-        stops.detach(&guest);
+        stops.detach(2, &guest);
         assert_eq!(stops.list().len(), left, "{on_detach:?}");
         assert_eq!(park(&stops, 2, 6), later);
-        stops.attach();
+        let (told, hears) = std::sync::mpsc::channel();
+        let tell = move |stop: &Listed| told.send(stop.thread.event.stop).unwrap();
+        stops.attach(3, Box::new(tell));
         assert_eq!(park(&stops, 3, 7), None);
+        assert_eq!(hears.try_recv(), Ok(3));
     }
 }
 
@@ -177,4 +181,13 @@ fn a_hostile_guest_is_bounded() {
         stops.ended(stop * 7);
     }
     assert!(stops.state().bytes <= MAX_BYTES);
+}
+
+#[test]
+fn selectors() {
+    assert_eq!(Selector::parse("12").unwrap(), Selector::Task(12));
+    assert_eq!(Selector::parse("s3").unwrap(), Selector::Stop(3));
+    for bad in ["", "s", "s-1", "x", "99999999999", "1 2"] {
+        assert!(Selector::parse(bad).is_err(), "{bad}");
+    }
 }
