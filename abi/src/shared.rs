@@ -44,26 +44,58 @@ pub struct ControlPage {
     pub pad: AtomicU32,
     /// Panic text, UTF-8.
     pub panic_text: [core::sync::atomic::AtomicU8; 1024],
-    /// State of the request in the mailbox, `REQUEST_*`: the VMM makes a request when it isn't [`REQUEST_WAITS`], then raises
-    /// [`PENDING_REQUEST`]; the guest ends it with [`REQUEST_DONE`] or [`REQUEST_FAILED`] (and an error in its log).
+    /// State of the request in the mailbox, `REQUEST_*`. The VMM writes the request's bytes, kind and length, then stores
+    /// [`REQUEST_WAITS`] and raises [`PENDING_REQUEST`]; the guest takes it ([`REQUEST_TAKEN`], by compare-and-swap, so that the VMM can
+    /// withdraw what was not taken in time), writes its answer over it, then `answer_len`, and ends it with [`REQUEST_DONE`] or [`REQUEST_FAILED`].
     pub request_status: AtomicU32,
-    /// What is asked for: [`REQUEST_FILTER`], [`REQUEST_RESUME`].
+    /// What is asked for: [`REQUEST_FILTER`] and its neighbours.
     pub request_kind: AtomicU32,
     /// Bytes in the mailbox ([`crate::boot::BootInfo::mailbox`]) that belong to the request.
     pub request_len: AtomicU64,
+    /// Bytes in the mailbox that belong to the answer.
+    pub answer_len: AtomicU64,
 }
 
-/// [`ControlPage::request_status`]: there was no request yet.
+/// [`ControlPage::request_status`]: there is no request.
 pub const REQUEST_NONE: u32 = 0;
 /// [`ControlPage::request_status`]: the guest hasn't taken it yet.
 pub const REQUEST_WAITS: u32 = 1;
-/// [`ControlPage::request_status`]: it is done.
+/// [`ControlPage::request_status`]: it is done; the mailbox holds the answer.
 pub const REQUEST_DONE: u32 = 2;
-/// [`ControlPage::request_status`]: it was refused; nothing has changed.
+/// [`ControlPage::request_status`]: it was refused, nothing has changed; the mailbox says why, in UTF-8.
 pub const REQUEST_FAILED: u32 = 3;
+/// [`ControlPage::request_status`]: the guest is at it.
+pub const REQUEST_TAKEN: u32 = 4;
 
-/// [`ControlPage::request_kind`]: put the filter in the mailbox ([`crate::filter`]) in force.
+/// [`ControlPage::request_kind`]: put the filter in the mailbox ([`crate::filter`]) in force. The answer is empty.
 pub const REQUEST_FILTER: u32 = 1;
+/// [`ControlPage::request_kind`]: nothing is asked for but an answer: the request's own bytes.
+pub const REQUEST_ECHO: u32 = 2;
+/// [`ControlPage::request_kind`]: how often rules have matched and applied. The answer is a list of [`RuleCount`]s.
+pub const REQUEST_COUNTS: u32 = 3;
+
+/// An element of the answer to [`REQUEST_COUNTS`].
+#[repr(C)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    zerocopy::FromBytes,
+    zerocopy::IntoBytes,
+    zerocopy::Immutable,
+    zerocopy::KnownLayout,
+)]
+pub struct RuleCount {
+    /// [`crate::filter::RuleEntry::id`].
+    pub id: u64,
+    /// Calls for which its expression held.
+    pub matched: u64,
+    /// Those of them that it was applied to (`when=` and `probability=` leave some out).
+    pub applied: u64,
+}
 /// [`ControlPage::request_kind`]: resume the parked thread that the decision in the mailbox ([`crate::stop::Decision`]) is for. Refused if there is
 /// no such stop any more.
 pub const REQUEST_RESUME: u32 = 16;

@@ -1,6 +1,6 @@
 //! From the VMM's entry to the first task: starts memory, time, files and the workload. And the end: the panic handler.
 
-use crate::{arch, mm, random, sched, task, time, trace};
+use crate::{arch, mm, random, request, sched, task, time, trace};
 use core::{fmt::Write, sync::atomic::Ordering::Relaxed};
 use vitrine_abi::boot::{ABI_VERSION, MAGIC};
 
@@ -18,6 +18,7 @@ pub extern "C" fn main() -> ! {
     }
     task::exec::vdso::publish(&time::clock::vdso_data());
     random::seed(&boot.seed);
+    request::init(boot.mailbox, boot.ram_bytes);
     trace::init(boot);
     task::init::start_workload(boot, mm::host::boot_bytes(boot.strings));
     sched::run_first()

@@ -20,6 +20,7 @@ mod log;
 mod mm;
 mod net;
 mod random;
+mod request;
 mod sched;
 mod signal;
 mod sync;

@@ -8,7 +8,7 @@ use crate::{
         self, host,
         space::{Access, FaultError},
     },
-    sched,
+    request, sched,
     signal::{self, SigInfo},
     syscall,
     task::{self, usage::Counter},
@@ -161,7 +161,7 @@ pub fn take_host_events() {
         );
     }
     if reasons & pending::PENDING_REQUEST != 0 {
-        trace::take_request();
+        request::take();
     }
     if reasons & pending::PENDING_SIGNAL != 0 {
         let signo = control.signal.swap(0, SeqCst);

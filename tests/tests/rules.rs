@@ -313,7 +313,10 @@ fn kill(_: &Folder) -> Result<(), Failed> {
 }
 
 fn stop_without_controller(_: &Folder) -> Result<(), Failed> {
-    let outcome = with_rule("write if fd == 1 then stop", &["echo", "out"])?;
+    let outcome = with(
+        &["--no-control", "--rule", "write if fd == 1 then stop"],
+        &["echo", "out"],
+    )?;
     expect(&outcome, 0, "out\n")?;
     contains(&outcome.stderr, "can't be controlled: it goes on")
 }

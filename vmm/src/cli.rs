@@ -40,6 +40,24 @@ Examples:
   vitrine filter explain 'evt.failed and evt.latency > 10ms'
   vitrine filter explain 'evt.type in (%network) and not proc.aname = sshd'";
 
+const STOPS_EXAMPLES: &str = "\
+Examples:
+  vitrine stops
+  vitrine stops -v
+  vitrine stops --json | jq '.[0].call'";
+
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  vitrine resume 12
+  vitrine resume 12 --set pathname=/tmp/fake --set 'flags|=O_CLOEXEC'
+  vitrine resume s3 --return -ENOENT
+  vitrine resume --all";
+
+const BREAK_EXAMPLES: &str = "\
+Examples:
+  vitrine break 'openat if path startswith /etc/'
+  vitrine break --exit 'connect if evt.failed'";
+
 /// Runs an unmodified Linux program in a micro-VM of its own and shows everything that it does.
 #[derive(Debug, Parser)]
 #[command(name = "vitrine", version, after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -64,6 +82,21 @@ pub enum Command {
     /// Check this machine: KVM, guest mode, processor features, jail, costs
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
+    /// List the sandboxes that are running
+    Ls(LsOptions),
+    /// See and change the rules of a running sandbox
+    Rules(RulesOptions),
+    /// Follow the system calls of a running sandbox; Ctrl-C leaves, and the program goes on
+    Trace(TraceOptions),
+    /// List the threads that breakpoints and stop rules hold
+    #[command(after_help = STOPS_EXAMPLES)]
+    Stops(StopsOptions),
+    /// Let a stopped thread go on: as it was, with other arguments, with a result of its own, or killed
+    #[command(after_help = RESUME_EXAMPLES)]
+    Resume(ResumeOptions),
+    /// Stop threads of a running sandbox before (or after) calls; vitrine rules lists and removes breakpoints
+    #[command(after_help = BREAK_EXAMPLES)]
+    Break(BreakOptions),
     /// Work with filter expressions
     Filter {
         /// What to do with them.
@@ -78,6 +111,158 @@ pub enum FilterCommand {
     /// Show which calls an expression watches, what the guest decides, what is left to the host, and the guest's programs
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainOptions),
+    /// Show the filter of a running sandbox's log
+    Get(Target),
+    /// Have a running sandbox's log show only what an expression holds for
+    Set {
+        /// The expression
+        #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+        expression: String,
+        /// Which sandbox.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// Which sandbox a command is for, and how it answers.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    /// The sandbox's name (default: the only one that runs)
+    #[arg(short = 'S', long, value_name = "NAME")]
+    pub sandbox: Option<String>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `vitrine ls`.
+#[derive(Debug, Args)]
+pub struct LsOptions {
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `vitrine rules`.
+#[derive(Debug, Args)]
+pub struct RulesOptions {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What to do with the rules of a running sandbox.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Show all rules with how often they have matched and applied
+    List(Target),
+    /// Add a rule behind the others
+    Add {
+        /// The rule
+        #[arg(value_name = "RULE")]
+        rule: String,
+        /// A name for it (default: its text)
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Which sandbox.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Remove a rule
+    Remove(OneRule),
+    /// Put a rule in force again, with its count at 0
+    Enable(OneRule),
+    /// Keep a rule from being applied
+    Disable(OneRule),
+    /// Read the files of --rules again; if one of them is wrong, nothing changes
+    Reload(Target),
+}
+
+/// A rule.
+#[derive(Debug, Args)]
+pub struct OneRule {
+    /// Its id or name
+    #[arg(value_name = "ID|NAME")]
+    pub rule: String,
+    /// Which sandbox.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `vitrine trace`.
+#[derive(Debug, Args)]
+pub struct TraceOptions {
+    /// The sandbox's name (default: the only one that runs)
+    #[arg(short = 'S', long, value_name = "NAME")]
+    pub sandbox: Option<String>,
+    /// Show only what this expression holds for
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// How the trace looks
+    #[arg(long, value_enum, default_value_t = Format::Strace)]
+    pub format: Format,
+    /// Longest string that is printed whole
+    #[arg(short, long, value_name = "SIZE", default_value_t = 32)]
+    pub string_limit: u32,
+    /// Write the trace to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `vitrine stops`.
+#[derive(Debug, Args)]
+pub struct StopsOptions {
+    /// Show registers too
+    #[arg(short = 'v', long)]
+    pub registers: bool,
+    /// Which sandbox, and how the answer looks.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `vitrine resume`.
+#[derive(Debug, Args)]
+pub struct ResumeOptions {
+    /// A process or thread by its id, or one stop, as in s3
+    #[arg(
+        value_name = "PID|sID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub which: Option<String>,
+    /// All stopped threads
+    #[arg(long)]
+    pub all: bool,
+    /// Run the call with another argument, as in pathname=/tmp/x, flags|=O_CLOEXEC or arg2=0 (may be repeated)
+    #[arg(long, value_name = "ARG=VALUE")]
+    pub set: Vec<String>,
+    /// Don't run the call (or, after it, forget its result) and return this
+    #[arg(
+        long = "return",
+        value_name = "VALUE|-ERRNO",
+        allow_hyphen_values = true
+    )]
+    pub returned: Option<String>,
+    /// Kill the process
+    #[arg(long)]
+    pub kill: bool,
+    /// Which sandbox, and how the answer looks.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `vitrine break`.
+#[derive(Debug, Args)]
+pub struct BreakOptions {
+    /// CALLS [if EXPR], or an expression alone
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub at: String,
+    /// Stop after the calls, not before them
+    #[arg(long)]
+    pub exit: bool,
+    /// Which sandbox, and how the answer looks.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Options of `vitrine filter explain`.
@@ -187,8 +372,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "NAME", default_value = "vitrine", value_parser = hostname)]
     pub hostname: String,
     /// A name for the sandbox, for other commands
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = sandbox_name)]
     pub name: Option<String>,
+    /// Have no control socket: no other command finds this sandbox
+    #[arg(long, conflicts_with = "name")]
+    pub no_control: bool,
     /// Don't confine vitrine itself (for debugging it)
     #[arg(long)]
     pub no_jail: bool,
@@ -346,6 +534,10 @@ fn variable(setting: OsString) -> Result<OsString, &'static str> {
         return Err("a variable needs a name");
     }
     Ok(setting)
+}
+
+fn sandbox_name(text: &str) -> Result<String, String> {
+    crate::control::place::check_name(text).map(|()| text.to_owned())
 }
 
 /// What sethostname(2) takes.

@@ -55,6 +55,8 @@ pub enum ThreadKind {
     Console,
     /// Consumes the event ring.
     Ring,
+    /// Serves the control socket.
+    Control,
 }
 
 /// The jail of this process.
@@ -69,16 +71,17 @@ impl Jail {
         Jail { enabled: false }
     }
 
-    /// Confines the calling thread, and the threads that it will start, to reading beneath `root`. Everything else that will be
-    /// needed must be open already.
-    pub fn enter(root: &Path) -> Result<Jail, JailError> {
+    /// Confines the calling thread, and the threads that it will start, to reading beneath `root`, and to removing files in `sockets`, where the
+    /// control socket goes away at the end. Everything else that will be needed
+    /// must be open already.
+    pub fn enter(root: &Path, sockets: Option<&Path>) -> Result<Jail, JailError> {
         no_core_dumps()?;
         rustix::thread::set_no_new_privs(true).map_err(|cause| JailError::GiveUp {
             what: "new privileges",
             cause,
         })?;
         drop_capabilities()?;
-        let status = restrict_files(root).map_err(|cause| JailError::Landlock {
+        let status = restrict_files(root, sockets).map_err(|cause| JailError::Landlock {
             root: root.to_owned(),
             cause: cause.to_string(),
         })?;
@@ -99,6 +102,7 @@ impl Jail {
             ThreadKind::Events => filters::EVENTS,
             ThreadKind::Console => filters::CONSOLE,
             ThreadKind::Ring => filters::RING,
+            ThreadKind::Control => filters::CONTROL,
         };
         let program: Vec<_> = filter
             .iter()
@@ -119,8 +123,9 @@ impl Jail {
 
 /// What landlock does on this kernel, and what to do if that isn't all; found by restricting a thread that then ends.
 pub fn landlock_status() -> (String, Option<&'static str>) {
-    let tried =
-        std::thread::spawn(|| restrict_files(Path::new("/")).map_err(|cause| cause.to_string()));
+    let tried = std::thread::spawn(|| {
+        restrict_files(Path::new("/"), None).map_err(|cause| cause.to_string())
+    });
     match tried.join() {
         Ok(Ok(RulesetStatus::FullyEnforced)) => ("enforced".to_owned(), None),
         Ok(Ok(RulesetStatus::PartiallyEnforced)) => (
@@ -140,10 +145,13 @@ pub fn landlock_status() -> (String, Option<&'static str>) {
     }
 }
 
-fn restrict_files(root: &Path) -> Result<RulesetStatus, Box<dyn std::error::Error>> {
+fn restrict_files(
+    root: &Path,
+    sockets: Option<&Path>,
+) -> Result<RulesetStatus, Box<dyn std::error::Error>> {
     let abi = ABI::V6;
     let root = PathFd::new(root)?;
-    let status = Ruleset::default()
+    let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
@@ -152,9 +160,12 @@ fn restrict_files(root: &Path) -> Result<RulesetStatus, Box<dyn std::error::Erro
         .add_rule(PathBeneath::new(
             root,
             AccessFs::ReadFile | AccessFs::ReadDir,
-        ))?
-        .restrict_self()?;
-    Ok(status.ruleset)
+        ))?;
+    if let Some(sockets) = sockets {
+        let sockets = PathFd::new(sockets)?;
+        ruleset = ruleset.add_rule(PathBeneath::new(sockets, AccessFs::RemoveFile))?;
+    }
+    Ok(ruleset.restrict_self()?.ruleset)
 }
 
 fn no_core_dumps() -> Result<(), JailError> {

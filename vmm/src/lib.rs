@@ -7,6 +7,8 @@
 mod bell;
 mod boot;
 pub mod cli;
+pub mod commands;
+pub mod control;
 pub mod doctor;
 mod events;
 pub mod filter_explain;
@@ -15,8 +17,8 @@ pub mod jail;
 #[allow(unsafe_code)]
 pub mod kvm;
 pub mod log;
-mod mailbox;
 mod program;
+mod requests;
 mod ring;
 pub mod run;
 pub mod stops;

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use vitrine_vmm::cli::{Cli, Command, FilterCommand};
+use vitrine_vmm::control::place::PlaceError;
 use vitrine_vmm::run::RunError;
 use vitrine_vmm::strace::{self, Ending};
-use vitrine_vmm::{End, doctor, filter_explain, kvm, log, run, tty};
+use vitrine_vmm::{End, commands, doctor, filter_explain, kvm, log, run, tty};
 
 /// The sandbox itself failed.
 const OWN_FAILURE: u8 = 125;
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
                     ExitCode::from(match error {
                         RunError::NotFound { .. } | RunError::Empty => NOT_FOUND,
                         RunError::NotExecutable { .. } => NOT_EXECUTABLE,
-                        RunError::Watch(_) => USAGE,
+                        RunError::Watch(_) | RunError::Place(PlaceError::Taken(_)) => USAGE,
                         _ => OWN_FAILURE,
                     })
                 }
@@ -70,6 +71,18 @@ fn main() -> ExitCode {
                 ExitCode::from(UNHEALTHY)
             }
         }
+        Command::Ls(options) => remote(commands::ls(&options)),
+        Command::Rules(options) => remote(commands::rules(options.command)),
+        Command::Stops(options) => remote(commands::stops(&options)),
+        Command::Resume(options) => remote(commands::resume(&options)),
+        Command::Break(options) => remote(commands::breakpoint(&options)),
+        Command::Trace(options) => remote(commands::trace(&options)),
+        Command::Filter {
+            command: FilterCommand::Get(target),
+        } => remote(commands::filter(&target, None)),
+        Command::Filter {
+            command: FilterCommand::Set { expression, target },
+        } => remote(commands::filter(&target, Some(&expression))),
         Command::Filter {
             command: FilterCommand::Explain(options),
         } => {
@@ -78,6 +91,17 @@ fn main() -> ExitCode {
             } else {
                 ExitCode::from(WRONG_EXPRESSION)
             }
+        }
+    }
+}
+
+/// The end of a command that talks to a sandbox.
+fn remote(result: Result<(), commands::CommandError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(if error.is_usage() { USAGE } else { UNHEALTHY })
         }
     }
 }

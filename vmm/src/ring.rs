@@ -37,6 +37,7 @@ pub struct RingReader {
     tail: AtomicU64,
     corrupt: AtomicU64,
     stopping: AtomicBool,
+    active: AtomicBool,
     parked: AtomicBool,
     thread: Mutex<Option<Thread>>,
     room: Condvar,
@@ -59,6 +60,7 @@ impl RingReader {
             tail: AtomicU64::new(0),
             corrupt: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            active: AtomicBool::new(true),
             parked: AtomicBool::new(false),
             thread: Mutex::new(None),
             room: Condvar::new(),
@@ -109,6 +111,12 @@ impl RingReader {
         }
     }
 
+    /// Whether records are expected. While none are, the consumer sleeps, and looks only when it is woken.
+    pub fn set_active(&self, active: bool) {
+        self.active.store(active, Ordering::SeqCst);
+        self.unpark();
+    }
+
     /// Waits until at least a quarter of the ring is free, at most `limit`. Whether it is.
     pub fn wait_for_room(&self, limit: Duration) -> bool {
         self.parked.store(false, Ordering::SeqCst);
@@ -142,7 +150,9 @@ impl RingReader {
             if progress {
                 continue;
             }
-            if bell.is_idle() {
+            if !self.active.load(Ordering::SeqCst) {
+                std::thread::park();
+            } else if bell.is_idle() {
                 self.parked.store(true, Ordering::SeqCst);
                 if bell.is_idle() && self.backlog() == 0 && !self.stopping.load(Ordering::SeqCst) {
                     std::thread::park();

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
@@ -18,18 +18,21 @@ use vitrine_introspect::print::summary::{Column, SummaryOptions, SummarySink};
 use crate::bell::{Bell, End};
 use crate::boot::{self, BootError, KernelImage, RING_DATA_BYTES, Workload};
 use crate::cli::{self, RunOptions};
+use crate::control::follow::{FanOut, Followers};
+use crate::control::place::{self, Bound, PlaceError};
+use crate::control::{self, Control, Policy};
 use crate::events::{EventError, Events};
 use crate::host::{Console, FileError, Files, Host, Writer, service};
 use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
-use crate::mailbox::Mailbox;
 use crate::program::{self, Unrunnable};
+use crate::requests::Requests;
 use crate::ring::{RingReader, Sink};
-use crate::stops::{self, Policy, Stops};
+use crate::stops::{self, Stops};
 use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
-use crate::watch::{Watch, WatchError};
+use crate::watch::{Live, Watch, WatchError};
 use crate::{tty, workload};
 
 /// From here on the host backs RAM with 2 MiB pages: what a small program touches stays small.
@@ -96,6 +99,9 @@ pub enum RunError {
     /// What is to be watched or changed.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// The control socket.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// KVM.
     #[error(transparent)]
     Kvm(#[from] KvmError),
@@ -141,19 +147,23 @@ pub struct Capture {
 pub fn run(options: RunOptions) -> Result<End, RunError> {
     let mut watch = Watch::new(&options)?;
     let filter = watch.filter.take();
+    let live = watch.live.take();
     let tracing = watch
         .printed
         .then(|| tracing(&options, watch))
         .transpose()?;
-    run_traced(options, tracing, filter)
+    run_traced(options, tracing, filter, live)
 }
 
-/// Runs a sandbox to its end; its events go where the caller says. Without a filter, all calls are recorded if there is a trace.
+/// Runs a sandbox to its end; its events go where the caller says. Without a filter, all calls are recorded if there is a trace. `live`: what its control
+/// socket starts from; without, it has none.
 pub fn run_traced(
     options: RunOptions,
     tracing: Option<Tracing>,
     filter: Option<Filter>,
+    live: Option<Live>,
 ) -> Result<End, RunError> {
+    let started = Instant::now();
     let umask = workload::umask();
     let rlimits = workload::rlimits();
     let descriptors = raise_descriptor_limit();
@@ -186,11 +196,15 @@ pub fn run_traced(
         Arc::clone(&bell),
         events.input_arm(),
     ));
+    let bound = match live.is_some() && !options.no_control {
+        true => control_socket(&options)?,
+        false => None,
+    };
     let controller = options.controller.as_deref().map(controller).transpose()?;
-    let stops = Arc::new(Stops::new(Policy {
+    let stops = Arc::new(Stops::new(stops::Policy {
         timeout: options.stop_timeout,
         on_detach: options.on_detach,
-        controllable: controller.is_some(),
+        controllable: controller.is_some() || bound.is_some(),
     }));
     let host = Arc::new(Host::new(
         Arc::clone(&ram),
@@ -201,19 +215,49 @@ pub fn run_traced(
     ));
     let ticker = events.ticker();
 
+    let sockets = bound.as_ref().and_then(|bound| bound.path.parent());
     // What each thread inherits comes first; then each, this one last, installs its own filter.
     let jail = if options.no_jail {
         Jail::disabled()
     } else {
-        Jail::enter(&options.root)?
+        Jail::enter(&options.root, sockets)?
     };
-    let ring = sink
-        .is_some()
-        .then(|| RingReader::new(Arc::clone(&ram), loaded.ring, RING_DATA_BYTES));
-    let consumer = match (&ring, sink) {
-        (Some(ring), Some(sink)) => {
-            let confine = move || jail.confine_or_abort(ThreadKind::Ring);
-            Some(ring.start(Arc::clone(&bell), sink, confine)?)
+    let followers = Arc::new(Followers::default());
+    let ring = RingReader::new(Arc::clone(&ram), loaded.ring, RING_DATA_BYTES);
+    ring.set_active(sink.is_some());
+    let fan_out = FanOut {
+        log: sink,
+        followers: Arc::clone(&followers),
+    };
+    let confine = move || jail.confine_or_abort(ThreadKind::Ring);
+    let consumer = ring.start(Arc::clone(&bell), Box::new(fan_out), confine)?;
+    let requests = Requests::new(Arc::clone(&ram), Arc::clone(&bell), loaded.mailbox);
+    let requests = Arc::new(requests);
+    let control = match (bound, live) {
+        (Some(bound), Some(live)) => {
+            let context = control::Context {
+                name: bound.name.clone(),
+                command: options
+                    .command
+                    .iter()
+                    .map(|word| word.to_string_lossy().into_owned())
+                    .collect(),
+                mode: mode.name(),
+                memory: options.mem,
+                started,
+                uid: rustix::process::geteuid().as_raw(),
+                policy: Policy::new(
+                    live,
+                    Arc::clone(&requests),
+                    Arc::clone(&ring),
+                    Arc::clone(&followers),
+                    capture.unwrap_or_default(),
+                ),
+                requests: Arc::clone(&requests),
+                followers,
+                stops: Arc::clone(&stops),
+            };
+            Some(Control::start(bound, context, jail)?)
         }
         _ => None,
     };
@@ -232,13 +276,12 @@ pub fn run_traced(
         })?;
     }
     if let Some(stream) = controller {
-        let mailbox = Mailbox::new(Arc::clone(&ram), Arc::clone(&bell), loaded.mailbox);
         let stops = Arc::clone(&stops);
         // Before the guest's first stop.
         stops.attach(0, Box::new(|_| ()));
         spawn("control", move || {
             jail.confine_or_abort(ThreadKind::Ring);
-            stops::serve::controller(&stops, 0, &mailbox, &stream);
+            stops::serve::controller(&stops, 0, requests.as_ref(), &stream);
         })?;
     }
     let doorbells = (mode == Mode::Deprivileged && several_processors())
@@ -264,7 +307,7 @@ pub fn run_traced(
         doorbells,
         bell,
         ticker,
-        ring,
+        ring: Some(ring),
     };
     let result = run_loop.run();
     stops.close();
@@ -273,8 +316,9 @@ pub fn run_traced(
         console.flush();
     }
     tty::restore();
-    if let Some(consumer) = consumer {
-        consumer.finish();
+    consumer.finish();
+    if let Some(control) = control {
+        control.finish();
     }
     Ok(result?)
 }
@@ -291,6 +335,18 @@ fn controller(path: &Path) -> Result<UnixStream, RunError> {
         path: path.to_owned(),
         cause,
     })
+}
+
+/// The control socket. One that wasn't asked for by name isn't worth a failure.
+fn control_socket(options: &RunOptions) -> Result<Option<Bound>, RunError> {
+    match place::bind(options.name.as_deref()) {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if options.name.is_some() => Err(error.into()),
+        Err(error) => {
+            tracing::warn!("{error}; other commands won't find this sandbox");
+            Ok(None)
+        }
+    }
 }
 
 fn several_processors() -> bool {
@@ -380,9 +436,7 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
         };
         Pipeline::new(format, print, output.writer())
     };
-    if watch.restricts() {
-        pipeline.only(Box::new(move |event| watch.accepts(event)));
-    }
+    pipeline.only(Box::new(move |event| watch.accepts(event)));
     let limit = options.print.string_limit.saturating_add(1);
     Ok(Tracing {
         sink: Box::new(TraceSink::of(pipeline)),

@@ -24,7 +24,7 @@ use vitrine_introspect::stop::Stopped;
 use zerocopy::IntoBytes;
 
 use crate::kvm::GuestRam;
-use crate::mailbox::Mailbox;
+use crate::requests;
 
 /// Most parked threads that are known; further ones go on.
 const MAX_STOPS: usize = 1 << 16;
@@ -60,9 +60,13 @@ pub trait Requests {
     fn request(&self, kind: u32, data: &[u8]) -> Result<bool, String>;
 }
 
-impl Requests for Mailbox {
+impl Requests for requests::Requests {
     fn request(&self, kind: u32, data: &[u8]) -> Result<bool, String> {
-        Mailbox::request(self, kind, data).map_err(|error| error.to_string())
+        match self.ask(kind, data, requests::PATIENCE) {
+            Ok(_) => Ok(true),
+            Err(requests::RequestError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

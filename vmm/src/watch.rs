@@ -2,7 +2,7 @@
 //! and the half that is left to the host.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use vitrine_introspect::Event;
 use vitrine_introspect::event::EventKind;
@@ -48,28 +48,70 @@ pub enum WatchError {
 }
 
 /// What is watched.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Watch {
     /// Whether events are printed.
     pub printed: bool,
     /// The guest's filter; `None`: none is needed.
     pub filter: Option<Filter>,
-    /// The host's half; `None`: all that the guest lets through is printed.
-    residual: Option<Residual>,
+    /// The host's half.
+    pub shown: Shown,
+    /// What can be changed later.
+    pub live: Option<Live>,
     /// Signals that are printed; `None`: all.
     signals: Option<NumberSet>,
+}
+
+/// The host's half of the log's filter, which can be replaced while the log is written. `None`: all that the guest lets through is printed.
+#[derive(Clone, Default)]
+pub struct Shown(Arc<Mutex<Option<Residual>>>);
+
+impl Shown {
+    /// Replaces it.
+    pub fn replace(&self, residual: Option<Residual>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = residual;
+    }
+
+    fn accepts(&self, event: &Event) -> bool {
+        let mut residual = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        residual
+            .as_mut()
+            .is_none_or(|residual| residual.accepts(event))
+    }
+}
+
+/// What was compiled into the filter, to be changed while the sandbox runs.
+#[derive(Default)]
+pub struct Live {
+    /// The rules, and the file that each came from.
+    pub rules: Vec<(Rule, Option<String>)>,
+    /// What names in expressions mean.
+    pub definitions: Definitions,
+    /// What the log shows; `None`: there is no log.
+    pub expr: Option<Expr>,
+    /// As it was given; `None`: everything.
+    pub text: Option<String>,
+    /// The log's filter.
+    pub shown: Shown,
+    /// The files of rules.
+    pub files: Vec<String>,
 }
 
 impl Watch {
     /// What the options ask for.
     pub fn new(options: &RunOptions) -> Result<Watch, WatchError> {
-        let (mut rules, definitions) = rules_of(options)?;
+        let (mut sourced, definitions) = rules_of(options)?;
         let mut strace = strace::Options::default();
         for text in &options.strace {
             strace.apply(text)?;
         }
-        rules.append(&mut strace.rules);
-        rules.append(&mut breakpoints(options, &definitions)?);
+        sourced.extend(strace.rules.drain(..).map(|rule| (rule, None)));
+        sourced.extend(
+            breakpoints(options, &definitions)?
+                .into_iter()
+                .map(|rule| (rule, None)),
+        );
+        let rules: Vec<Rule> = sourced.iter().map(|(rule, _)| rule.clone()).collect();
         let traced = options.trace || options.filter.is_some() || !options.strace.is_empty();
         let filter = options
             .filter
@@ -81,10 +123,19 @@ impl Watch {
             .map(|text| parse("-e", &text, &Definitions::default()))
             .transpose()?;
         let filtered = filter.is_some() || set.is_some();
+        let shown = Shown::default();
         if rules.is_empty() && !filtered {
             return Ok(Watch {
                 printed: traced,
+                live: Some(Live {
+                    definitions,
+                    expr: traced.then_some(Expr::Const(true)),
+                    files: files(options),
+                    shown: shown.clone(),
+                    ..Live::default()
+                }),
                 signals: strace.signals,
+                shown,
                 ..Watch::default()
             });
         }
@@ -107,27 +158,30 @@ impl Watch {
                 option: "--rule",
                 cause,
             })?;
+        if filtered {
+            shown.replace(Some(Residual::new(Arc::new(expr.clone()), plans)));
+        }
         Ok(Watch {
             printed: traced || logs,
             filter: Some(compiler.filter),
-            residual: filtered.then(|| Residual::new(Arc::new(expr), plans)),
+            live: Some(Live {
+                rules: sourced,
+                definitions,
+                expr: traced.then_some(expr),
+                text: options.filter.clone(),
+                shown: shown.clone(),
+                files: files(options),
+            }),
+            shown,
             signals: strace.signals,
         })
-    }
-
-    /// Whether some of what the guest lets through is not to be printed.
-    pub fn restricts(&self) -> bool {
-        self.residual.is_some() || self.signals.is_some()
     }
 
     /// Whether an event that the guest let through is to be printed.
     pub fn accepts(&mut self, event: &Event) -> bool {
         let logged =
             matches!(&event.kind, EventKind::Syscall(call) if call.hits().any(|hit| hit.logs()));
-        let wanted = self
-            .residual
-            .as_mut()
-            .is_none_or(|residual| residual.accepts(event));
+        let wanted = self.shown.accepts(event);
         let shown = match (&event.kind, &self.signals) {
             (EventKind::Signal(body), Some(set)) => {
                 u32::try_from(body.signo).is_ok_and(|signo| set.contains(signo))
@@ -143,7 +197,7 @@ fn parse(option: &'static str, text: &str, definitions: &Definitions) -> Result<
 }
 
 /// Whether what the rule does to a call is told, whoever wants to see the call.
-fn logs(rule: &Rule) -> bool {
+pub fn logs(rule: &Rule) -> bool {
     rule.enabled
         && rule
             .actions
@@ -167,8 +221,20 @@ pub fn everything_with(rules: &[Rule]) -> Result<Option<Filter>, WatchError> {
     Ok(Some(compiler.filter))
 }
 
+/// Rules, and the file that each came from.
+type Sourced = Vec<(Rule, Option<String>)>;
+
+fn absolute(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.to_string_lossy().into_owned()
+}
+
+fn files(options: &RunOptions) -> Vec<String> {
+    options.rules.iter().map(|path| absolute(path)).collect()
+}
+
 /// All rules, those of files first, and what the files define for the expressions.
-fn rules_of(options: &RunOptions) -> Result<(Vec<Rule>, Definitions), WatchError> {
+fn rules_of(options: &RunOptions) -> Result<(Sourced, Definitions), WatchError> {
     let mut definitions = Definitions::default();
     let mut all = Vec::new();
     for path in &options.rules {
@@ -178,14 +244,15 @@ fn rules_of(options: &RunOptions) -> Result<(Vec<Rule>, Definitions), WatchError
             cause,
         })?;
         definitions = file.definitions;
-        all.extend(file.rules);
+        let from = Some(absolute(path));
+        all.extend(file.rules.into_iter().map(|rule| (rule, from.clone())));
     }
     for text in &options.rule {
         let rule = Rule::parse(text, &definitions).map_err(|cause| WatchError::Language {
             option: "--rule",
             cause,
         })?;
-        all.push(rule);
+        all.push((rule, None));
     }
     Ok((all, definitions))
 }

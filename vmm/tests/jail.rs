@@ -20,7 +20,7 @@ fn confined(name: &str, filtered: bool, attempt: fn(&Path)) {
     let root = root(name);
     let inner = root.clone();
     let result = std::thread::spawn(move || {
-        let jail = Jail::enter(&inner).unwrap();
+        let jail = Jail::enter(&inner, None).unwrap();
         if filtered {
             jail.confine(ThreadKind::Vcpu).unwrap();
         }

@@ -9,15 +9,22 @@ use super::{
     watch,
 };
 use crate::{random, sync::Mutex, task::Task};
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 use core::sync::atomic::{AtomicU64, Ordering};
 use vitrine_abi::{
     filter::{
         ALWAYS, CALLS, CallEntry, FILTER_DESCRIPTORS, FILTER_EVENTS, Filter, Invalid, NO_PROGRAM,
         PHASE_EXIT, RuleEntry, SCOPE_GLOBAL, SCOPE_PROCESS, WATCH_RECORD, WATCH_RULES,
     },
+    shared::RuleCount,
     syscall,
 };
+use zerocopy::IntoBytes;
 
 /// A filter and what it has counted.
 pub(super) struct Active {
@@ -37,6 +44,10 @@ struct Count {
     /// By process or thread id.
     each: Mutex<BTreeMap<i32, u64>>,
     draws: AtomicU64,
+    /// In all, whoever made the calls.
+    matched: AtomicU64,
+    /// Those that the rule was applied to.
+    applied: AtomicU64,
 }
 
 static FILTER: Mutex<Option<Arc<Active>>> = Mutex::new(None);
@@ -197,7 +208,11 @@ impl Active {
                 *hits
             }
         };
-        rule.counts(hit) && (rule.probability >= ALWAYS || count.draw() < rule.probability)
+        let applies =
+            rule.counts(hit) && (rule.probability >= ALWAYS || count.draw() < rule.probability);
+        count.matched.fetch_add(1, Ordering::Relaxed);
+        count.applied.fetch_add(applies.into(), Ordering::Relaxed);
+        applies
     }
 
     /// The count so far of the rule with this id.
@@ -209,8 +224,39 @@ impl Active {
             all: AtomicU64::new(count.all.load(Ordering::Relaxed)),
             each: Mutex::new(count.each.lock().clone()),
             draws: AtomicU64::new(count.draws.load(Ordering::Relaxed)),
+            matched: AtomicU64::new(count.matched.load(Ordering::Relaxed)),
+            applied: AtomicU64::new(count.applied.load(Ordering::Relaxed)),
         })
     }
+}
+
+/// Every rule in force with its counts, as [`RuleCount`]s.
+pub(super) fn rule_counts() -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let Some(active) = current() else {
+        return Ok(bytes);
+    };
+    let mut told = BTreeSet::new();
+    for (rule, &number) in active.filter.rules.iter().zip(&active.count_of) {
+        let Some(count) = active.counts.get(number as usize) else {
+            continue;
+        };
+        if !told.insert(number) {
+            continue;
+        }
+        let count = RuleCount {
+            id: rule.id,
+            matched: count.matched.load(Ordering::Relaxed),
+            applied: count.applied.load(Ordering::Relaxed),
+        };
+        if bytes.try_reserve(size_of::<RuleCount>()).is_err() {
+            return Err(String::from(
+                "the guest kernel has no memory for the answer",
+            ));
+        }
+        bytes.extend_from_slice(count.as_bytes());
+    }
+    Ok(bytes)
 }
 
 impl Count {

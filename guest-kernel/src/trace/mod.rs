@@ -2,7 +2,7 @@
 //!
 //! - [`armed`]: one load decides whether anything watches a call. The entry code asks it and calls [`watched_dispatch`] or `syscall::dispatch`.
 //! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do; [`scratch`]: where what they put
-//!   in the place of strings lies; [`mailbox`]: how the VMM replaces it.
+//!   in the place of strings lies. The VMM replaces it by a request (`crate::request`).
 //! - [`stops`]: threads that rules park until somebody resumes them.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
@@ -15,7 +15,6 @@ mod capture;
 mod emit;
 mod filter;
 mod gate;
-mod mailbox;
 mod ring;
 mod rules;
 mod scratch;
@@ -27,9 +26,9 @@ pub use emit::{
     unimplemented,
 };
 pub use gate::{TaskTrace, captured_path, on_block, own_arguments, watched_dispatch};
-pub use mailbox::take_request;
 pub use scratch::scratch;
 
+use crate::mm::host;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use vitrine_abi::{
     boot::{self, BootInfo},
@@ -130,8 +129,26 @@ pub fn init(boot: &BootInfo) {
     emit::clock();
     LIMITS.set(boot);
     arm_all(boot.flags & boot::FLAG_TRACE_ALL != 0);
-    mailbox::init(boot.mailbox, boot.ram_bytes);
-    if boot.filter.len != 0 {
-        mailbox::boot_filter(boot);
+    if boot.filter.len != 0
+        && let Err(why) = filter::install(host::boot_bytes(boot.filter))
+    {
+        // One that is wrong is a bug of the VMM's: everything is recorded then rather than nothing.
+        crate::error!("{why}; everything is recorded instead");
+        arm_all(true);
     }
+}
+
+/// Puts another filter in force, all at once; one that is wrong changes nothing.
+pub fn replace_filter(blob: &[u8]) -> Result<(), vitrine_abi::filter::Invalid> {
+    filter::install(blob)
+}
+
+/// Decides about a parked thread; false: it isn't parked any more.
+pub fn resume(decision: &[u8]) -> bool {
+    stops::decide(decision)
+}
+
+/// How often the rules in force have matched and applied: `RuleCount`s.
+pub fn rule_counts() -> Result<alloc::vec::Vec<u8>, alloc::string::String> {
+    filter::rule_counts()
 }

@@ -1,5 +1,6 @@
 //! Threads that rules and breakpoints stop: listed, resumed with changes, killed, left alone, and left behind by their controller.
 
+mod commands;
 mod session;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -36,6 +37,9 @@ const TESTS: &[(&str, Test)] = &[
     ("sandbox_ends", sandbox_ends),
     ("told_in_the_log", told_in_the_log),
     ("bad_requests", bad_requests),
+    ("commands", commands::commands),
+    ("live_breakpoint", commands::live_breakpoint),
+    ("watcher_dies", commands::watcher_dies),
 ];
 
 fn main() -> ExitCode {
@@ -317,7 +321,13 @@ fn timeout() -> Result<(), Failed> {
 }
 
 fn timeout_without_controller() -> Result<(), Failed> {
-    let options = ["--break", "write if fd == 1", "--stop-timeout", "300ms"];
+    let options = [
+        "--no-control",
+        "--break",
+        "write if fd == 1",
+        "--stop-timeout",
+        "300ms",
+    ];
     let outcome = uncontrolled(&options, &["echo", "out"])?;
     ensure(
         outcome.status.map(shell_status) == Some(0)
@@ -328,7 +338,10 @@ fn timeout_without_controller() -> Result<(), Failed> {
 }
 
 fn nobody_can_resume() -> Result<(), Failed> {
-    let outcome = uncontrolled(&["--break", "write if fd == 1"], &["echo", "out"])?;
+    let outcome = uncontrolled(
+        &["--no-control", "--break", "write if fd == 1"],
+        &["echo", "out"],
+    )?;
     let stderr = String::from_utf8_lossy(&outcome.stderr).into_owned();
     ensure(
         outcome.status.map(shell_status) == Some(0) && outcome.stdout == b"out\n",

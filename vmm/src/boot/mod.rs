@@ -54,7 +54,7 @@ pub struct Loaded {
     pub kernel_text: std::ops::Range<u64>,
     /// The event ring.
     pub ring: Region,
-    /// Where requests to the guest kernel go.
+    /// Where requests to the guest kernel go ([`crate::requests`]).
     pub mailbox: Region,
 }
 

@@ -132,7 +132,7 @@ fn run(mut strace: Strace) -> Result<Ending, Refusal> {
     };
     let filter = watch::everything_with(&qualifiers.rules)
         .map_err(|error| Refusal::Message(error.to_string()))?;
-    let result = run::run_traced(run_options, Some(tracing), filter);
+    let result = run::run_traced(run_options, Some(tracing), filter, None);
     outputs.finish();
     crate::tty::restore();
     Ok(match result {
