@@ -140,7 +140,12 @@ pub fn init(boot: &BootInfo) {
 
 /// Puts another filter in force, all at once; one that is wrong changes nothing.
 pub fn replace_filter(blob: &[u8]) -> Result<(), vitrine_abi::filter::Invalid> {
-    filter::install(blob)
+    filter::install(blob)?;
+    if events_on() {
+        // Who follows from now on hasn't seen the first one.
+        emit::clock();
+    }
+    Ok(())
 }
 
 /// Decides about a parked thread; false: it isn't parked any more.
