@@ -56,6 +56,8 @@ pub mod kind {
     pub const PARK: u16 = 32;
     /// [`super::ResumeBody`]: a parked thread goes on, or was killed.
     pub const RESUME: u16 = 33;
+    /// [`super::ConfigBody`] and its items [`super::config`]: from here on another filter and other rules are in force. It is nobody's: its pid is 0.
+    pub const CONFIG: u16 = 34;
 }
 
 /// The head of every record.
@@ -216,6 +218,24 @@ pub struct StopBody {
     pub signo: i32,
     /// Reserved, 0.
     pub reserved: u32,
+}
+
+/// Body of [`kind::CONFIG`].
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct ConfigBody {
+    /// Counts the changes of this run, from 1.
+    pub generation: u64,
+}
+
+/// Items of [`kind::CONFIG`], as strings.
+pub mod config {
+    /// What was done, as the control API names it: `rules.add`.
+    pub const CHANGE: u8 = 0;
+    /// With what: the rule, the expression.
+    pub const TEXT: u8 = 1;
 }
 
 /// Body of [`kind::PARK`].

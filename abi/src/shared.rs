@@ -2,6 +2,8 @@
 //!
 //! All fields are atomics: each side loads once, checks, then uses. The VMM never trusts a value found here.
 
+extern crate alloc;
+
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 /// [`ControlPage::pending`]: the timer deadline has passed.
@@ -67,12 +69,51 @@ pub const REQUEST_FAILED: u32 = 3;
 /// [`ControlPage::request_status`]: the guest is at it.
 pub const REQUEST_TAKEN: u32 = 4;
 
-/// [`ControlPage::request_kind`]: put the filter in the mailbox ([`crate::filter`]) in force. The answer is empty.
+/// [`ControlPage::request_kind`]: put the filter in the mailbox ([`FilterRequest`]) in force. The answer is empty.
 pub const REQUEST_FILTER: u32 = 1;
 /// [`ControlPage::request_kind`]: nothing is asked for but an answer: the request's own bytes.
 pub const REQUEST_ECHO: u32 = 2;
 /// [`ControlPage::request_kind`]: how often rules have matched and applied. The answer is a list of [`RuleCount`]s.
 pub const REQUEST_COUNTS: u32 = 3;
+
+/// What [`REQUEST_FILTER`] carries: two strings for the log, each behind its length (four bytes), and a filter ([`crate::filter`]).
+pub struct FilterRequest<'a> {
+    /// What changes, as `kind::CONFIG` records tell it; empty: nothing that the log has to tell.
+    pub change: &'a [u8],
+    /// To what.
+    pub text: &'a [u8],
+    /// The filter.
+    pub filter: &'a [u8],
+}
+
+impl<'a> FilterRequest<'a> {
+    /// Reads one; `None`: it is cut off.
+    pub fn decode(bytes: &'a [u8]) -> Option<FilterRequest<'a>> {
+        let (change, rest) = string(bytes)?;
+        let (text, filter) = string(rest)?;
+        Some(FilterRequest {
+            change,
+            text,
+            filter,
+        })
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> alloc::vec::Vec<u8> {
+        let mut bytes = alloc::vec::Vec::new();
+        for string in [self.change, self.text] {
+            bytes.extend_from_slice(&(string.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(string);
+        }
+        bytes.extend_from_slice(self.filter);
+        bytes
+    }
+}
+
+fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*len) as usize)
+}
 
 /// An element of the answer to [`REQUEST_COUNTS`].
 #[repr(C)]

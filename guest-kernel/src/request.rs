@@ -13,8 +13,8 @@ use spin::Once;
 use vitrine_abi::{
     boot::Region,
     shared::{
-        REQUEST_COUNTS, REQUEST_DONE, REQUEST_ECHO, REQUEST_FAILED, REQUEST_FILTER, REQUEST_RESUME,
-        REQUEST_TAKEN, REQUEST_WAITS,
+        FilterRequest, REQUEST_COUNTS, REQUEST_DONE, REQUEST_ECHO, REQUEST_FAILED, REQUEST_FILTER,
+        REQUEST_RESUME, REQUEST_TAKEN, REQUEST_WAITS,
     },
 };
 
@@ -34,9 +34,12 @@ pub fn init(region: Region, ram_bytes: u64) {
 /// Does what is asked for, by kind.
 fn serve(kind: u32, bytes: Vec<u8>) -> Answer {
     match kind {
-        REQUEST_FILTER => trace::replace_filter(&bytes)
-            .map(|()| Vec::new())
-            .map_err(|why| why.to_string()),
+        REQUEST_FILTER => {
+            let request = FilterRequest::decode(&bytes).ok_or("the filter's request is cut off")?;
+            trace::replace_filter(&request)
+                .map(|()| Vec::new())
+                .map_err(|why| why.to_string())
+        }
         REQUEST_ECHO => Ok(bytes),
         REQUEST_COUNTS => trace::rule_counts(),
         REQUEST_RESUME => match trace::resume(&bytes) {

@@ -6,16 +6,16 @@ use crate::{
     change::{Change, Extra},
     decode::View,
     event::{
-        Captured, Event, EventKind, ExecEvent, ExitEvent, ParkEvent, Phase, ResumeEvent, Strings,
-        SyscallEvent,
+        Captured, ConfigEvent, Event, EventKind, ExecEvent, ExitEvent, ParkEvent, Phase,
+        ResumeEvent, Strings, SyscallEvent,
     },
     record::{Corrupt, Items, RawRecord},
 };
 use std::{collections::HashMap, sync::Arc};
 use vitrine_abi::{
     event::{
-        ClockBody, DropsBody, ExecBody, ExitBody, ForkBody, ParkBody, ResumeBody, SignalBody,
-        StopBody, SyscallBody, UnimplementedBody, field, kind,
+        ClockBody, ConfigBody, DropsBody, ExecBody, ExitBody, ForkBody, ParkBody, ResumeBody,
+        SignalBody, StopBody, SyscallBody, UnimplementedBody, config, field, kind,
     },
     stop, syscall,
 };
@@ -246,6 +246,24 @@ impl Decoder {
                     how: body.how,
                     actions: body.actions,
                 })
+            }
+            kind::CONFIG => {
+                let (body, items) = record.body::<ConfigBody>()?;
+                let mut event = ConfigEvent {
+                    generation: body.generation,
+                    ..ConfigEvent::default()
+                };
+                for item in items {
+                    match item {
+                        Ok((head, data)) if head.arg == config::CHANGE => {
+                            event.change = data.to_vec();
+                        }
+                        Ok((head, data)) if head.arg == config::TEXT => event.text = data.to_vec(),
+                        Ok(_) => {}
+                        Err(why) => return Some(Err(why)),
+                    }
+                }
+                EventKind::Config(event)
             }
             kind::UNIMPLEMENTED => EventKind::Unimplemented {
                 nr: record.body::<UnimplementedBody>()?.0.nr,

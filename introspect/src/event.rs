@@ -85,6 +85,8 @@ pub enum EventKind {
     Park(Box<ParkEvent>),
     /// A parked thread goes on, or was killed.
     Resume(ResumeEvent),
+    /// From here on another filter and other rules are in force.
+    Config(ConfigEvent),
     /// A call that the guest kernel doesn't have.
     Unimplemented {
         /// Its number.
@@ -94,6 +96,17 @@ pub enum EventKind {
     Comm,
     /// Bytes that are no record.
     Corrupt(super::record::Corrupt),
+}
+
+/// A change of what is watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigEvent {
+    /// Counts the changes of this run, from 1.
+    pub generation: u64,
+    /// What was done, as the control API names it: `rules.add`.
+    pub change: Vec<u8>,
+    /// With what.
+    pub text: Vec<u8>,
 }
 
 /// Which part of a call an event is.

@@ -211,6 +211,13 @@ impl Watch {
 
     /// Whether an event that the guest let through is to be printed.
     pub fn accepts(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            // Whoever reads a log has to know by which rules it was written.
+            EventKind::Config(_) => return true,
+            // For those who came later: this log has told it.
+            EventKind::Exec(exec) if exec.snapshot => return false,
+            _ => {}
+        }
         let logged =
             matches!(&event.kind, EventKind::Syscall(call) if call.hits().any(|hit| hit.logs()));
         let wanted = self.shown.accepts(event);

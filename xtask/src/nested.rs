@@ -95,6 +95,7 @@ pub fn run(args: &[String]) -> Result<()> {
         "rules",
         "presets",
         "stops",
+        "control",
         "behaviour",
         "trace",
         "strace",

@@ -25,6 +25,7 @@ mod results;
 mod ring;
 mod rules;
 mod scratch;
+mod snapshot;
 mod stops;
 mod values;
 
@@ -40,6 +41,7 @@ use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use vitrine_abi::{
     boot::{self, BootInfo},
     nr::TABLE_LEN,
+    shared::FilterRequest,
 };
 
 /// What the entry code knows of a call: bits of its byte in [`ARMED`].
@@ -147,11 +149,17 @@ pub fn init(boot: &BootInfo) {
 }
 
 /// Puts another filter in force, all at once; one that is wrong changes nothing.
-pub fn replace_filter(blob: &[u8]) -> Result<(), vitrine_abi::filter::Invalid> {
-    filter::install(blob)?;
-    if events_on() {
-        // Who follows from now on hasn't seen the first one.
+pub fn replace_filter(request: &FilterRequest<'_>) -> Result<(), vitrine_abi::filter::Invalid> {
+    let told = events_on();
+    filter::install(request.filter)?;
+    if events_on() && (!told || request.change.is_empty()) {
+        // Who follows from now on hasn't seen what was told at the start.
         emit::clock();
+        snapshot::processes();
+    }
+    if (told || events_on()) && !request.change.is_empty() {
+        let generation = filter::current().map_or(0, |active| active.filter.header.generation);
+        snapshot::config(generation.into(), request);
     }
     Ok(())
 }

@@ -156,6 +156,7 @@ pub fn subject(event: &Event) -> Option<Subject> {
         EventKind::Change(change) => Subject::Event(change.name(), change.name()),
         EventKind::Stop { .. } => Subject::Event("procstop", "stop"),
         EventKind::Park(_) => Subject::Event("stop", "stop"),
+        EventKind::Config(_) => Subject::Event("config", "config"),
         EventKind::Resume(_) => Subject::Event("resume", "resume"),
         EventKind::Drops { .. } => Subject::Event("drops", "drops"),
         EventKind::Unimplemented { .. } => Subject::Event("unimplemented", "unimplemented"),

@@ -9,8 +9,8 @@ use super::{Options, Sink, strace};
 use crate::{
     decode::{args, errno, names, notation, put, signals, text},
     event::{
-        Captured, Event, EventKind, ExecEvent, ExitEvent, FdInfo, ParkEvent, Phase, ResumeEvent,
-        Strings, SyscallEvent,
+        Captured, ConfigEvent, Event, EventKind, ExecEvent, ExitEvent, FdInfo, ParkEvent, Phase,
+        ResumeEvent, Strings, SyscallEvent,
     },
     hits,
 };
@@ -127,6 +127,14 @@ impl JsonSink {
             out.push(b'{');
         }
         out.push(b'}');
+        self.tail();
+    }
+
+    fn config(&mut self, event: &Event, config: &ConfigEvent) {
+        self.head(event, "config");
+        unsigned(&mut self.out, "generation", config.generation);
+        bytes_field(&mut self.out, "change", &config.change);
+        bytes_field(&mut self.out, "text", &config.text);
         self.tail();
     }
 
@@ -305,6 +313,7 @@ impl Sink for JsonSink {
                 self.tail();
             }
             EventKind::Park(park) => self.park(event, park),
+            EventKind::Config(config) => self.config(event, config),
             EventKind::Resume(resume) => self.resume(event, resume),
             EventKind::Drops { count, first_seq } => {
                 self.head(event, "drops");

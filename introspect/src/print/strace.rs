@@ -450,7 +450,7 @@ impl Sink for StraceSink {
             }
             EventKind::Change(change) => self.note_change(event, change),
             // strace knows no such thing: the call stands in the log when it has run.
-            EventKind::Park(_) | EventKind::Resume(_) => {}
+            EventKind::Park(_) | EventKind::Resume(_) | EventKind::Config(_) => {}
             EventKind::Internal | EventKind::Unimplemented { .. } | EventKind::Comm => {}
         }
         if self.out.len() >= BUFFER {

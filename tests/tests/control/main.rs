@@ -14,6 +14,8 @@ use vitrine_tests::{run, scaled, schema, shell_status, vitrine};
 
 const SCHEMA: &str = include_str!("../../../resources/control.schema.json");
 
+const EVENTS: &str = include_str!("../../../resources/event.schema.json");
+
 type Test = fn() -> Result<(), Failed>;
 
 const TESTS: &[(&str, Test)] = &[
@@ -24,6 +26,7 @@ const TESTS: &[(&str, Test)] = &[
     ("counts_survive_other_changes", counts_survive_other_changes),
     ("reload_keeps_the_old_set", reload_keeps_the_old_set),
     ("live_trace", live_trace),
+    ("changes_are_in_the_log", changes_are_in_the_log),
     ("a_client_that_does_not_read", a_client_that_does_not_read),
 ];
 
@@ -358,6 +361,78 @@ fn live_trace() -> Result<(), Failed> {
     drop(other);
     let ls = all.vitrine(&["ls"])?;
     check(ls.0 == 0 && ls.1.contains("it"), || format!("{ls:?}"))
+}
+
+fn changes_are_in_the_log() -> Result<(), Failed> {
+    let mut all = Sandboxes::new()?;
+    let log = all.home.join("log");
+    let path = log.to_string_lossy().into_owned();
+    let options = [
+        "--format",
+        "json",
+        "-o",
+        &path,
+        "--filter",
+        "evt.type = umask",
+    ];
+    all.start("it", &options, "while :; do umask >/dev/null; done")?;
+    const RULE: &str = "umask then return 7";
+    for (args, ids) in [
+        (&["rules", "add", RULE][..], "1"),
+        (&["rules", "remove", "1"], "1"),
+        (&["filter", "set", "evt.type = dup2"], ""),
+    ] {
+        let answer = all.vitrine(args)?;
+        check(answer.0 == 0 && answer.1.contains(ids), || {
+            format!("{answer:?}")
+        })?;
+        std::thread::sleep(scaled(Duration::from_millis(50)));
+    }
+    // Who comes late is told who is there.
+    let mut client = all.client("it")?;
+    ask(
+        &mut client,
+        &json!({"id": 1, "verb": "trace", "filter": "evt.kind = process"}),
+    )?;
+    let there = line(&mut client)?["event"].clone();
+    let bash = there["type"] == "process" && there["comm"] == "bash" && there["pid"] == 1;
+    check(bash && there["argv"][0] == "bash", || format!("{there}"))?;
+    drop(
+        all.running
+            .pop()
+            .map(|mut child| (child.kill(), child.wait())),
+    );
+
+    let text = std::fs::read_to_string(&log)?;
+    let schema: Value = serde_json::from_str(EVENTS)?;
+    let mut part = 0;
+    let mut changes = Vec::new();
+    let mut last = 0;
+    for line in text.lines() {
+        let event: Value = serde_json::from_str(line)?;
+        schema::validate(&schema, &schema, &event, "event")?;
+        let seq = event["seq"].as_u64().unwrap_or(0);
+        check(seq > last, || format!("after {last}: {event}"))?;
+        last = seq;
+        if event["type"] == "config" {
+            part += 1;
+            changes.push((event["change"].clone(), event["text"].clone()));
+        } else if event["type"] == "syscall" {
+            // Every call is as the rules say that were told before it.
+            let by_rule = part == 1;
+            let name = if part == 3 { "dup2" } else { "umask" };
+            let ruled = !event["rules"].is_null();
+            check(event["name"] == name && ruled == by_rule, || {
+                format!("after {part} changes: {event}")
+            })?;
+        }
+    }
+    let told = [
+        (json!("rules.add"), json!(RULE)),
+        (json!("rules.remove"), json!("1")),
+        (json!("filter.set"), json!("evt.type = dup2")),
+    ];
+    check(changes == told, || format!("{changes:?}"))
 }
 
 fn a_client_that_does_not_read() -> Result<(), Failed> {

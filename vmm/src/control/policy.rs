@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
-use vitrine_abi::shared::{REQUEST_COUNTS, REQUEST_FILTER, RuleCount};
+use vitrine_abi::shared::{FilterRequest, REQUEST_COUNTS, REQUEST_FILTER, RuleCount};
 use vitrine_introspect::filter::expr::Expr;
 use vitrine_introspect::filter::rules::{self, Rule};
 use vitrine_introspect::filter::{self, Compiler, Definitions, Residual};
@@ -250,7 +250,7 @@ impl Policy {
     /// The followers have changed: watches what they want to see.
     pub fn followers_changed(&self) -> Result<(), Failure> {
         let state = self.lock();
-        self.install(&state, state.generation)
+        self.install(&state, state.generation, "", "")
     }
 
     fn put_in_force(
@@ -261,13 +261,19 @@ impl Policy {
         text: &str,
     ) -> Result<(), Failure> {
         next.generation += 1;
-        self.install(&next, next.generation)?;
+        self.install(&next, next.generation, change, text)?;
         *state = next;
         tracing::info!("{change} {text}");
         Ok(())
     }
 
-    fn install(&self, state: &State, generation: u64) -> Result<(), Failure> {
+    fn install(
+        &self,
+        state: &State,
+        generation: u64,
+        change: &str,
+        text: &str,
+    ) -> Result<(), Failure> {
         let followed = self.followers.wanted();
         let mut wanted: Vec<Expr> = followed.iter().map(|expr| (**expr).clone()).collect();
         wanted.extend(state.shown.as_deref().cloned());
@@ -304,8 +310,13 @@ impl Policy {
             let nothing = Arc::new(Expr::Const(false));
             self.shown.replace(Some(Residual::new(nothing, Vec::new())));
         }
+        let request = FilterRequest {
+            change: change.as_bytes(),
+            text: text.as_bytes(),
+            filter: &compiler.filter.encode(),
+        };
         self.requests
-            .ask(REQUEST_FILTER, &compiler.filter.encode(), PATIENCE)?;
+            .ask(REQUEST_FILTER, &request.encode(), PATIENCE)?;
         self.ring.set_active(recorded);
         Ok(())
     }
