@@ -1,5 +1,4 @@
 //! Compiles the guest test programs with gcc: programs/*.c dynamically and statically linked, fuzz/*.c statically.
-//! Their folders are named in `target/test-programs`, for the nested machine's image.
 
 use std::{
     env, fs,
@@ -19,11 +18,6 @@ fn main() {
         programs.display()
     );
     println!("cargo:rustc-env=VITRINE_FUZZ_PROGRAMS={}", fuzz.display());
-    // OUT_DIR is target/PROFILE/build/NAME-HASH/out.
-    if let Some(target) = out.ancestors().nth(4) {
-        let folders = format!("{}\n{}\n", programs.display(), fuzz.display());
-        let _ = fs::write(target.join("test-programs"), folders);
-    }
 }
 
 /// Compiles each C file in `from` to a program in `to` for each suffix and its flags.

@@ -4,10 +4,12 @@ use crate::{
     image::Image,
     machine,
     run::{check, command, output, root, target},
-    setup, test,
+    setup,
+    test::{self, BuiltTest},
 };
 use anyhow::{Context, Result};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Stdio,
@@ -126,15 +128,19 @@ pub fn run(args: &[String]) -> Result<()> {
     boot(&vitrine, &tests, &script)
 }
 
-fn boot(vitrine: &Path, tests: &[(&str, PathBuf)], script: &str) -> Result<()> {
+fn boot(vitrine: &Path, tests: &[(&str, BuiltTest)], script: &str) -> Result<()> {
     let work = target().join("nested");
     fs::create_dir_all(&work)?;
     let (kernel, modules) = linux(&work)?;
     let mut image = Image::new(work.join("root"))?;
     image.file(Path::new("/bin/busybox"), "/bin/busybox")?;
     image.program(vitrine, "/bin/vitrine")?;
-    for (name, path) in tests {
-        image.program(path, &format!("/bin/test-{name}"))?;
+    let mut programs = BTreeSet::new();
+    for (name, test) in tests {
+        image.program(&test.binary, &format!("/bin/test-{name}"))?;
+        if programs.insert(&test.programs) {
+            image.tree(&test.programs)?;
+        }
     }
     let packaged = packaged()?;
     for program in PROGRAMS.iter().copied().chain(packaged.lines()) {
@@ -150,15 +156,13 @@ fn boot(vitrine: &Path, tests: &[(&str, PathBuf)], script: &str) -> Result<()> {
         image.tree(Path::new(data))?;
     }
     image.tree(&root().join("tests/cases"))?;
-    for programs in test_programs()? {
-        image.tree(&programs)?;
-    }
     let patience = (LIMIT - Duration::from_secs(90)).as_secs().to_string();
     image.script("/init", &INIT.replace("LIMIT", &patience))?;
     image.script("/watchdog", WATCHDOG)?;
     image.script("/run-tests", script)?;
-    image.script("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
-    image.script("/etc/group", "root:x:0:\n")?;
+    for accounts in ["/etc/passwd", "/etc/group"] {
+        image.file(Path::new(accounts), accounts)?;
+    }
     image.script("/etc/hostname", "nested\n")?;
     for module in modules {
         image.file(
@@ -181,18 +185,6 @@ fn packaged() -> Result<String> {
         .lines()
         .filter(|file| file.contains("bin/") && Path::new(file).is_file())
         .fold(String::new(), |list, file| list + file + "\n"))
-}
-
-/// Where the tests' build script has put the compiled guest programs: named by the marker file that it writes.
-fn test_programs() -> Result<Vec<PathBuf>> {
-    let marker = target().join("test-programs");
-    if !marker.exists() {
-        return Ok(Vec::new());
-    }
-    Ok(fs::read_to_string(marker)?
-        .lines()
-        .map(PathBuf::from)
-        .collect())
 }
 
 /// Debian's cloud kernel and the KVM modules, downloaded once.

@@ -69,8 +69,16 @@ pub fn build() -> Result<PathBuf> {
     Ok(target().join("release/vitrine"))
 }
 
-/// Builds one of the end-to-end tests; the path of the test binary.
-pub fn build_test(name: &str) -> Result<PathBuf> {
+/// One of the end-to-end tests.
+pub struct BuiltTest {
+    /// The test binary.
+    pub binary: PathBuf,
+    /// Where the programs lie that it runs.
+    pub programs: PathBuf,
+}
+
+/// Builds one of the end-to-end tests.
+pub fn build_test(name: &str) -> Result<BuiltTest> {
     let messages = output(&mut cargo(&[
         "test",
         "--release",
@@ -83,13 +91,24 @@ pub fn build_test(name: &str) -> Result<PathBuf> {
         "--message-format",
         "json",
     ]))?;
-    messages
-        .lines()
-        .filter(|line| {
-            line.contains("\"compiler-artifact\"") && line.contains(&format!("\"name\":\"{name}\""))
-        })
-        .filter_map(|line| line.split("\"executable\":\"").nth(1)?.split('"').next())
-        .next_back()
-        .map(PathBuf::from)
-        .with_context(|| format!("cargo named no test binary called `{name}`"))
+    let find = |reason: &str, of: &str, key: &str| {
+        messages
+            .lines()
+            .filter(|line| line.contains(&format!("\"{reason}\"")) && line.contains(of))
+            .filter_map(|line| {
+                line.split(&format!("\"{key}\":\""))
+                    .nth(1)?
+                    .split('"')
+                    .next()
+            })
+            .next_back()
+            .map(PathBuf::from)
+    };
+    let artifact = format!("\"name\":\"{name}\"");
+    Ok(BuiltTest {
+        binary: find("compiler-artifact", &artifact, "executable")
+            .with_context(|| format!("cargo named no test binary called `{name}`"))?,
+        programs: find("build-script-executed", "/tests#", "out_dir")
+            .context("cargo named no folder of test programs")?,
+    })
 }
