@@ -281,14 +281,6 @@ impl Extra {
                 unsigned(out, "handler_mask", effect.mask);
             }
         }
-        if let Some(file) = self.file {
-            key_of(out, "file");
-            let _ = write!(
-                out,
-                "{{\"size\":{},\"mtime_ns\":{},\"mode\":{},\"uid\":{},\"gid\":{}}}",
-                file.size, file.mtime_ns, file.mode, file.uid, file.gid
-            );
-        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::control::place::{self, Bound, PlaceError};
 use crate::control::{self, Control, Policy};
 use crate::events::{EventError, Events};
 use crate::host::{Console, FileError, Files, Host, Writer, service};
+use crate::identity::Identities;
 use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
@@ -405,6 +406,11 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
         };
         Pipeline::new(format, print, output.writer())
     };
+    if options.format == cli::Format::Json
+        && let Some(identities) = Identities::new(&options.root)
+    {
+        pipeline.identify(identities.hook());
+    }
     pipeline.only(Box::new(move |event| watch.accepts(event)));
     let limit = options.print.string_limit.saturating_add(1);
     Ok(Tracing {

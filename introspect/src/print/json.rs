@@ -11,6 +11,7 @@ use crate::{
     event::{
         Captured, Event, EventKind, ExecEvent, ExitEvent, FdInfo, Phase, Strings, SyscallEvent,
     },
+    executable::file_json,
     hits,
 };
 use std::io::{self, Write};
@@ -178,6 +179,9 @@ impl JsonSink {
             signed(out, "old_tid", caller.into());
         }
         event.extra.json(out);
+        if let Some(file) = event.extra.file {
+            file_json(out, &file, exec.identity.as_deref());
+        }
         self.tail();
     }
 
