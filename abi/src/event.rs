@@ -52,6 +52,10 @@ pub mod kind {
     pub const SNAPSHOT: u16 = 12;
     /// [`super::StopBody`]: the header's thread stands still with its process.
     pub const STOP: u16 = 13;
+    /// [`super::ParkBody`] and the call's items: a rule parks the header's thread in a call until somebody resumes it.
+    pub const PARK: u16 = 32;
+    /// [`super::ResumeBody`]: a parked thread goes on, or was killed.
+    pub const RESUME: u16 = 33;
 }
 
 /// The head of every record.
@@ -214,6 +218,40 @@ pub struct StopBody {
     pub reserved: u32,
 }
 
+/// Body of [`kind::PARK`].
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct ParkBody {
+    /// The call; `ret` only after it.
+    pub call: SyscallBody,
+    /// Counts the stops of this sandbox from 1.
+    pub stop: u64,
+    /// The rule ([`crate::filter::RuleEntry::id`]).
+    pub rule: u64,
+    /// [`crate::stop::AT_ENTRY`] or [`crate::stop::AT_EXIT`].
+    pub at: u32,
+    /// Explicit padding.
+    pub pad: u32,
+}
+
+/// Body of [`kind::RESUME`].
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct ResumeBody {
+    /// Which stop ends.
+    pub stop: u64,
+    /// How long the thread was parked, ticks of the time-stamp counter.
+    pub duration: u64,
+    /// By whom: one of `HOW_*` in [`crate::stop`].
+    pub how: u32,
+    /// How many actions the decision has.
+    pub actions: u32,
+}
+
 /// Body of [`kind::DROPS`].
 #[repr(C)]
 #[derive(
@@ -293,6 +331,10 @@ pub mod field {
     pub const OLD_TID: u8 = 21;
     /// The address behind the instruction that made the call (COUNT).
     pub const RIP: u8 = 22;
+    /// The registers of a parked thread (BYTES: words as [`crate::stop::REGISTERS`] names them).
+    pub const REGISTERS: u8 = 40;
+    /// Name of the rule that parks it (STRING).
+    pub const RULE: u8 = 41;
 }
 
 /// The head of an item.
@@ -345,7 +387,7 @@ pub struct RuleBody {
     pub after: u64,
     /// What was done: one of [`crate::filter::action`].
     pub action: u8,
-    /// [`crate::filter::AT_EXIT`]: after the call.
+    /// [`crate::filter::AT_EXIT`]: after the call; [`BY_HAND`].
     pub flags: u8,
     /// Bytes of the rule's name.
     pub name_len: u16,
@@ -356,6 +398,9 @@ pub struct RuleBody {
     /// Explicit padding.
     pub pad: u32,
 }
+
+/// [`RuleBody::flags`]: not the rule did it, but who resumed the thread that the rule had parked.
+pub const BY_HAND: u8 = 1 << 1;
 
 /// A record under construction. Its memory is kept from one record to the next.
 #[derive(Clone, Debug, Default)]

@@ -83,6 +83,11 @@ pub enum Op {
     /// `(which, value)`: a figure of the kernel's own bench (`vitrine doctor`): see [`crate::boot::FLAG_SELF_BENCH`]; `which` 1 SYSCALL round trip, 2 page fault, 3 address-space load,
     /// 4 doorbell exit, 5 host call while the service thread spins; `value` in picoseconds each.
     BenchResult = 37,
+    /// `(buf, len, reply_buf, reply_len) -> bytes`: a rule parks a thread; `buf` is a record of kind [`crate::event::kind::PARK`]. Writes
+    /// [`crate::stop::StopReply`] and perhaps a decision behind it.
+    Stopped = 48,
+    /// `(stop)`: the thread of this stop goes on or has ended.
+    StopEnded = 49,
 }
 
 impl Op {
@@ -112,6 +117,8 @@ impl Op {
             35 => Op::Exit,
             36 => Op::Discard,
             37 => Op::BenchResult,
+            48 => Op::Stopped,
+            49 => Op::StopEnded,
             _ => return None,
         })
     }

@@ -14,6 +14,7 @@ pub mod hostcall;
 pub mod layout;
 pub mod nr;
 pub mod shared;
+pub mod stop;
 pub mod syscall;
 pub mod vdso;
 

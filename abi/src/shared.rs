@@ -96,6 +96,9 @@ pub struct RuleCount {
     /// Those of them that it was applied to (`when=` and `probability=` leave some out).
     pub applied: u64,
 }
+/// [`ControlPage::request_kind`]: resume the parked thread that the decision in the mailbox ([`crate::stop::Decision`]) is for. Refused if there is
+/// no such stop any more.
+pub const REQUEST_RESUME: u32 = 16;
 
 /// Head of the event ring, in the ring region's first page; data starts at [`RING_DATA_OFFSET`] and its capacity (a
 /// power of two) is in `capacity`.

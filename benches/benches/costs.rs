@@ -126,14 +126,14 @@ fn goal(text: &str, value: Option<f64>, limit: Option<f64>) -> (String, Option<b
     }
 }
 
-/// The SYSCALL round trip that `vitrine doctor` measures in a bare VM, in nanoseconds.
-fn bare_syscall() -> Option<f64> {
+/// A cost that `vitrine doctor` measures in a bare VM, in nanoseconds: `syscall_ns`, the SYSCALL round trip; `exit_ns`, an exit to the VMM.
+fn doctor(what: &str) -> Option<f64> {
     let output = Command::new(vitrine())
         .args(["doctor", "--json"])
         .output()
         .ok()?;
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-    report["costs"]["syscall_ns"].as_f64()
+    report["costs"][what].as_f64()
 }
 
 /// What watching and changing cost over the unwatched sandbox.
@@ -202,7 +202,7 @@ fn watching(rows: &mut Vec<Row>) {
 
 fn main() {
     let mut rows = Vec::new();
-    let bare = median(bare_syscall, 3);
+    let bare = median(|| doctor("syscall_ns"), 3);
 
     let v = measure("getppid", 300_000, 2_000);
     rows.push(row(
@@ -240,6 +240,19 @@ fn main() {
     ));
 
     watching(&mut rows);
+
+    let exit = median(|| doctor("exit_ns"), 3);
+    let options = &["--break", "getppid", "--stop-timeout", "0ms"];
+    let [unwatched, stopped] = added("getppid", 5_000, options);
+    rows.push(row(
+        "getppid: stop, decision, resume",
+        [None, unwatched, stopped, None],
+        vec![goal(
+            "≤ 1.5 × bare exit",
+            stopped,
+            exit.map(|exit| exit * 1.5),
+        )],
+    ));
 
     let v = measure("touch", 512, 0);
     rows.push(row(

@@ -19,6 +19,7 @@ use vitrine_abi::{
     boot::Region,
     hostcall::{HostAttr, HostDirEntry, HostTime, Op},
     layout::PAGE_SIZE,
+    stop::{Decision, REPLY_BYTES, StopReply},
 };
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -349,6 +350,29 @@ pub fn exit(status: u32) -> ! {
 )]
 pub fn discard(addr: u64, len: u64) -> Result<(), Errno> {
     call(Op::Discard, [addr, len, 0, 0, 0, 0]).map(|_| ())
+}
+
+/// A rule parks the current thread, as this record tells. What the VMM decides at once, if it does, and how long the thread waits at most
+/// for a decision, in nanoseconds.
+pub fn stopped(record: &[u8]) -> Result<(Option<(u64, Decision)>, u64), Errno> {
+    let mut reply = alloc::vec![0u8; REPLY_BYTES];
+    let args = [
+        physical(record),
+        record.len() as u64,
+        physical_mut(&mut reply),
+        reply.len() as u64,
+        0,
+        0,
+    ];
+    call(Op::Stopped, args)?;
+    let (head, rest) = StopReply::read_from_prefix(&reply).map_err(|_| Errno::EIO)?;
+    let decision = rest.get(..head.decision_len as usize).ok_or(Errno::EIO)?;
+    Ok((Decision::decode(decision), head.timeout_ns))
+}
+
+/// The thread of this stop goes on or has ended.
+pub fn stop_ended(stop: u64) {
+    let _ = call(Op::StopEnded, [stop, 0, 0, 0, 0, 0]);
 }
 
 /// A line for the VMM's log.

@@ -13,8 +13,8 @@ use spin::Once;
 use vitrine_abi::{
     boot::Region,
     shared::{
-        REQUEST_COUNTS, REQUEST_DONE, REQUEST_ECHO, REQUEST_FAILED, REQUEST_FILTER, REQUEST_TAKEN,
-        REQUEST_WAITS,
+        REQUEST_COUNTS, REQUEST_DONE, REQUEST_ECHO, REQUEST_FAILED, REQUEST_FILTER, REQUEST_RESUME,
+        REQUEST_TAKEN, REQUEST_WAITS,
     },
 };
 
@@ -39,6 +39,10 @@ fn serve(kind: u32, bytes: Vec<u8>) -> Answer {
             .map_err(|why| why.to_string()),
         REQUEST_ECHO => Ok(bytes),
         REQUEST_COUNTS => trace::rule_counts(),
+        REQUEST_RESUME => match trace::resume(&bytes) {
+            true => Ok(Vec::new()),
+            false => Err("no thread is parked by this stop".to_string()),
+        },
         kind => Err(alloc::format!("there is no request of kind {kind}")),
     }
 }

@@ -5,17 +5,20 @@
 use crate::{
     change::{Change, Extra},
     decode::View,
-    event::{Captured, Event, EventKind, ExecEvent, ExitEvent, Phase, Strings, SyscallEvent},
+    event::{
+        Captured, Event, EventKind, ExecEvent, ExitEvent, ParkEvent, Phase, ResumeEvent, Strings,
+        SyscallEvent,
+    },
     executable::Identity,
     record::{Corrupt, Items, RawRecord},
 };
 use std::{collections::HashMap, sync::Arc};
 use vitrine_abi::{
     event::{
-        ClockBody, DropsBody, ExecBody, ExitBody, ForkBody, SignalBody, StopBody, SyscallBody,
-        UnimplementedBody, field, kind,
+        ClockBody, DropsBody, ExecBody, ExitBody, ForkBody, ParkBody, ResumeBody, SignalBody,
+        StopBody, SyscallBody, UnimplementedBody, field, kind,
     },
-    syscall,
+    stop, syscall,
 };
 
 /// Most threads that are remembered.
@@ -237,6 +240,22 @@ impl Decoder {
             kind::STOP => EventKind::Stop {
                 signo: record.body::<StopBody>()?.0.signo,
             },
+            kind::PARK => {
+                let (body, items) = record.body::<ParkBody>()?;
+                match self.park(&body, items, spare) {
+                    Ok(event) => EventKind::Park(Box::new(event)),
+                    Err(why) => return Some(Err(why)),
+                }
+            }
+            kind::RESUME => {
+                let (body, _) = record.body::<ResumeBody>()?;
+                EventKind::Resume(ResumeEvent {
+                    stop: body.stop,
+                    duration_ns: self.clock.ticks_to_ns(body.duration),
+                    how: body.how,
+                    actions: body.actions,
+                })
+            }
             kind::UNIMPLEMENTED => EventKind::Unimplemented {
                 nr: record.body::<UnimplementedBody>()?.0.nr,
             },
@@ -309,6 +328,43 @@ impl Decoder {
             }
         }
         Ok(EventKind::Syscall(call))
+    }
+
+    fn park(
+        &mut self,
+        body: &ParkBody,
+        items: Items<'_>,
+        mut call: SyscallEvent,
+    ) -> Result<ParkEvent, Corrupt> {
+        let exit = body.at == stop::AT_EXIT;
+        call.items.clear();
+        call.nr = body.call.nr;
+        call.call = syscall::get(body.call.nr);
+        call.args = body.call.args;
+        call.start_ns = self.event.time_ns;
+        call.duration_ns = 0;
+        call.ret = exit.then_some(body.call.ret);
+        call.phase = if exit { Phase::Complete } else { Phase::Enter };
+        let mut event = ParkEvent {
+            stop: body.stop,
+            exit,
+            rule: body.rule,
+            ..ParkEvent::default()
+        };
+        for item in items {
+            let (head, data) = item?;
+            match head.arg {
+                field::COMM => self.event.comm = data.into(),
+                field::RULE => event.rule_name = data.to_vec(),
+                field::REGISTERS => {
+                    let words = data.as_chunks::<8>().0;
+                    event.registers = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+                }
+                _ => call.items.push(head, data),
+            }
+        }
+        event.call = call;
+        Ok(event)
     }
 
     fn exec(

@@ -82,6 +82,10 @@ pub enum EventKind {
         /// The signal that stopped it.
         signo: i32,
     },
+    /// A rule parks the thread in a call until somebody resumes it.
+    Park(Box<ParkEvent>),
+    /// A parked thread goes on, or was killed.
+    Resume(ResumeEvent),
     /// A call that the guest kernel doesn't have.
     Unimplemented {
         /// Its number.
@@ -386,6 +390,51 @@ impl Strings {
             data = rest;
         }
         Strings { count, list }
+    }
+}
+
+/// A thread that is parked in a call.
+#[derive(Clone, Debug, Default)]
+pub struct ParkEvent {
+    /// Counts the sandbox's stops from 1.
+    pub stop: u64,
+    /// After the call, not before it.
+    pub exit: bool,
+    /// The rule's number.
+    pub rule: u64,
+    /// The rule's name.
+    pub rule_name: Vec<u8>,
+    /// The call, as far as it is.
+    pub call: SyscallEvent,
+    /// The program's registers, as [`vitrine_abi::stop::REGISTERS`] names them.
+    pub registers: Vec<u64>,
+}
+
+/// The end of a stop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResumeEvent {
+    /// Which one.
+    pub stop: u64,
+    /// How long the thread was parked, nanoseconds.
+    pub duration_ns: u64,
+    /// One of `HOW_*` in [`vitrine_abi::stop`].
+    pub how: u32,
+    /// How many actions the decision had.
+    pub actions: u32,
+}
+
+impl ResumeEvent {
+    /// In a word, why it goes on.
+    pub fn reason(&self) -> &'static str {
+        use vitrine_abi::stop;
+        match self.how {
+            stop::HOW_RESUMED => "resumed",
+            stop::HOW_TIMEOUT => "timeout",
+            stop::HOW_DETACHED => "detached",
+            stop::HOW_POLICY => "policy",
+            stop::HOW_KILLED => "killed",
+            _ => "unknown",
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     print::json::{bytes_field, key_of, signed, unsigned},
 };
 use vitrine_abi::{
-    event::{ARG_RESULT, RuleBody, tag},
+    event::{ARG_RESULT, BY_HAND, RuleBody, tag},
     filter::{AT_EXIT, action},
 };
 use zerocopy::FromBytes;
@@ -118,6 +118,9 @@ fn one(out: &mut Vec<u8>, call: &SyscallEvent, hit: &Hit<'_>) {
         "entry"
     };
     bytes_field(out, "at", at.as_bytes());
+    if hit.body.flags & BY_HAND != 0 {
+        bytes_field(out, "by", b"resume");
+    }
     let argument = call
         .call
         .filter(|_| hit.arg < ARG_RESULT)

@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod print;
 pub mod record;
 pub mod select;
+pub mod stop;
 
 pub use event::Event;
 pub use pipeline::{Format, Pipeline};

@@ -390,9 +390,12 @@ fn kill(_: &Folder) -> Result<(), Failed> {
 }
 
 fn stop_without_controller(_: &Folder) -> Result<(), Failed> {
-    let outcome = with_rule("write if fd == 1 then stop", &["echo", "out"])?;
+    let outcome = with(
+        &["--no-control", "--rule", "write if fd == 1 then stop"],
+        &["echo", "out"],
+    )?;
     expect(&outcome, 0, "out\n")?;
-    contains(&outcome.stderr, "nobody is there to resume it")
+    contains(&outcome.stderr, "can't be controlled: it goes on")
 }
 
 fn rules_compose(folder: &Folder) -> Result<(), Failed> {

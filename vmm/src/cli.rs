@@ -12,6 +12,7 @@ use vitrine_introspect::print::{Options, PidPrefix, Precision, Timestamps};
 
 use crate::account::User;
 use crate::kvm::{MIN_RAM, Mode};
+use crate::stops::OnDetach;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,6 +49,24 @@ Examples:
   vitrine filter explain 'evt.failed and evt.latency > 10ms'
   vitrine filter explain 'evt.type in (%network) and not proc.aname = sshd'";
 
+const STOPS_EXAMPLES: &str = "\
+Examples:
+  vitrine stops
+  vitrine stops -v
+  vitrine stops --json | jq '.[0].call'";
+
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  vitrine resume 12
+  vitrine resume 12 --set pathname=/tmp/fake --set 'flags|=O_CLOEXEC'
+  vitrine resume s3 --return -ENOENT
+  vitrine resume --all";
+
+const BREAK_EXAMPLES: &str = "\
+Examples:
+  vitrine break 'openat if path startswith /etc/'
+  vitrine break --exit 'connect if evt.failed'";
+
 /// Runs an unmodified Linux program in a micro-VM of its own and shows everything that it does.
 #[derive(Debug, Parser)]
 #[command(name = "vitrine", version, after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -78,6 +97,15 @@ pub enum Command {
     Rules(RulesOptions),
     /// Follow the system calls of a running sandbox; Ctrl-C leaves, and the program goes on
     Trace(TraceOptions),
+    /// List the threads that breakpoints and stop rules hold
+    #[command(after_help = STOPS_EXAMPLES)]
+    Stops(StopsOptions),
+    /// Let a stopped thread go on: as it was, with other arguments, with a result of its own, or killed
+    #[command(after_help = RESUME_EXAMPLES)]
+    Resume(ResumeOptions),
+    /// Stop threads of a running sandbox before (or after) calls; vitrine rules lists and removes breakpoints
+    #[command(after_help = BREAK_EXAMPLES)]
+    Break(BreakOptions),
     /// Work with filter expressions
     Filter {
         /// What to do with them.
@@ -201,6 +229,62 @@ pub struct TraceOptions {
     pub output: Option<PathBuf>,
 }
 
+/// Options of `vitrine stops`.
+#[derive(Debug, Args)]
+pub struct StopsOptions {
+    /// Show registers too
+    #[arg(short = 'v', long)]
+    pub registers: bool,
+    /// Which sandbox, and how the answer looks.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `vitrine resume`.
+#[derive(Debug, Args)]
+pub struct ResumeOptions {
+    /// A process or thread by its id, or one stop, as in s3
+    #[arg(
+        value_name = "PID|sID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub which: Option<String>,
+    /// All stopped threads
+    #[arg(long)]
+    pub all: bool,
+    /// Run the call with another argument, as in pathname=/tmp/x, flags|=O_CLOEXEC or arg2=0 (may be repeated)
+    #[arg(long, value_name = "ARG=VALUE")]
+    pub set: Vec<String>,
+    /// Don't run the call (or, after it, forget its result) and return this
+    #[arg(
+        long = "return",
+        value_name = "VALUE|-ERRNO",
+        allow_hyphen_values = true
+    )]
+    pub returned: Option<String>,
+    /// Kill the process
+    #[arg(long)]
+    pub kill: bool,
+    /// Which sandbox, and how the answer looks.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `vitrine break`.
+#[derive(Debug, Args)]
+pub struct BreakOptions {
+    /// CALLS [if EXPR], or an expression alone
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub at: String,
+    /// Stop after the calls, not before them
+    #[arg(long)]
+    pub exit: bool,
+    /// Which sandbox, and how the answer looks.
+    #[command(flatten)]
+    pub target: Target,
+}
+
 /// Options of `vitrine filter explain`.
 #[derive(Debug, Args)]
 pub struct ExplainOptions {
@@ -259,6 +343,21 @@ pub struct RunOptions {
     /// Take rules from a TOML file, before those of --rule and after presets; preset:NAME is one that comes with vitrine (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
+    /// Stop a thread before the calls of CALLS [if EXPR], until `vitrine resume`: 'openat if path startswith /etc/', or an expression alone (may be repeated)
+    #[arg(long = "break", value_name = "EXPR")]
+    pub breakpoints: Vec<String>,
+    /// As --break, after the calls: with their results
+    #[arg(long, value_name = "EXPR")]
+    pub break_exit: Vec<String>,
+    /// Let a stopped thread go on by itself after this time, as in 500ms or 1m (default: never)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub stop_timeout: Option<std::time::Duration>,
+    /// What becomes of stopped threads when the last program that watches stops is gone
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnDetach::Resume)]
+    pub on_detach: OnDetach,
+    /// Let the program that listens on the Unix socket PATH decide about stopped threads, in JSON lines
+    #[arg(long, value_name = "PATH")]
+    pub controller: Option<PathBuf>,
     /// How the trace looks: strace's text, one JSON object an event, or a trace for ui.perfetto.dev
     #[arg(long, value_enum, default_value_t = Format::Strace)]
     pub format: Format,
@@ -301,6 +400,9 @@ pub struct RunOptions {
     /// A name for the sandbox, for other commands
     #[arg(long, value_name = "NAME", value_parser = sandbox_name)]
     pub name: Option<String>,
+    /// Have no control socket: no other command finds this sandbox
+    #[arg(long, conflicts_with = "name")]
+    pub no_control: bool,
     /// Don't confine vitrine itself (for debugging it)
     #[arg(long)]
     pub no_jail: bool,
@@ -405,6 +507,12 @@ impl GuestMode {
             GuestMode::Deprivileged => Some(Mode::Deprivileged),
         }
     }
+}
+
+/// A time with its unit.
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    let ns = vitrine_introspect::filter::rules::duration(text).map_err(|error| error.message)?;
+    Ok(std::time::Duration::from_nanos(ns))
 }
 
 /// Bytes from `64M` and the like, rounded up to 2 MiB.

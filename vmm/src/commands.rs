@@ -5,9 +5,13 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::{Format, LsOptions, RulesCommand, Target, TraceOptions};
+use crate::cli::{
+    BreakOptions, Format, LsOptions, ResumeOptions, RulesCommand, StopsOptions, Target,
+    TraceOptions,
+};
 use crate::control::client::{Client, ClientError};
 use crate::control::place;
+use crate::stops::table as stops_table;
 
 /// Names the sandbox where -S doesn't.
 const VARIABLE: &str = "VITRINE_SANDBOX";
@@ -276,5 +280,42 @@ pub fn trace(options: &TraceOptions) -> Done {
             break;
         }
     }
+    Ok(())
+}
+
+/// `vitrine stops`.
+pub fn stops(options: &StopsOptions) -> Done {
+    let answer = connect(options.target.sandbox.as_deref())?.ask("stops", json!({}))?;
+    show_stops(&options.target, &answer, options.registers);
+    Ok(())
+}
+
+fn show_stops(target: &Target, answer: &Value, registers: bool) {
+    if target.json {
+        say(&format!("{answer}\n"));
+    } else {
+        let stops = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+        say(&stops_table::text(stops, registers));
+    }
+}
+
+/// `vitrine resume`: shows what goes on.
+pub fn resume(options: &ResumeOptions) -> Done {
+    let request = json!({
+        "which": options.which,
+        "set": options.set,
+        "return": options.returned,
+        "kill": options.kill,
+    });
+    let answer = connect(options.target.sandbox.as_deref())?.ask("resume", request)?;
+    show_stops(&options.target, &answer, false);
+    Ok(())
+}
+
+/// `vitrine break`.
+pub fn breakpoint(options: &BreakOptions) -> Done {
+    let request = json!({ "at": options.at, "exit": options.exit });
+    let answer = connect(options.target.sandbox.as_deref())?.ask("break", request)?;
+    answered(&options.target, &answer, "added rule");
     Ok(())
 }

@@ -25,6 +25,7 @@ mod progress;
 mod requests;
 mod ring;
 pub mod run;
+pub mod stops;
 pub mod strace;
 pub mod trace;
 pub mod tty;

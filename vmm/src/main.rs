@@ -80,6 +80,9 @@ fn main() -> ExitCode {
         }
         Command::Ls(options) => remote(commands::ls(&options)),
         Command::Rules(options) => remote(commands::rules(options.command)),
+        Command::Stops(options) => remote(commands::stops(&options)),
+        Command::Resume(options) => remote(commands::resume(&options)),
+        Command::Break(options) => remote(commands::breakpoint(&options)),
         Command::Trace(options) => remote(commands::trace(&options)),
         Command::Filter {
             command: FilterCommand::Get(target),

@@ -314,9 +314,9 @@ mod tests {
         let mut buf = Vec::new();
         for round in 0..5 {
             publish(&ram, round * 400..(round + 1) * 400);
-            assert!(reader.drain(&mut sink, &mut buf));
+            assert!(reader.drain(&mut sink, &mut buf, &mut progress::Meter::new()));
         }
-        assert!(!reader.drain(&mut sink, &mut buf));
+        assert!(!reader.drain(&mut sink, &mut buf, &mut progress::Meter::new()));
         let got: Vec<u64> = receive.try_iter().collect();
         assert_eq!(got, (0..2000).collect::<Vec<_>>());
         assert_eq!(reader.corrupt.load(Ordering::Relaxed), 0);
@@ -330,7 +330,7 @@ mod tests {
         let header = ram.ring_header(AT).unwrap();
         for head in [u64::MAX, CAPACITY + 8, 12] {
             header.head.store(head, Ordering::Release);
-            reader.drain(&mut sink, &mut Vec::new());
+            reader.drain(&mut sink, &mut Vec::new(), &mut progress::Meter::new());
         }
         assert_eq!(receive.try_iter().count(), 0);
         assert_ne!(reader.corrupt.load(Ordering::Relaxed), 0);
@@ -383,7 +383,7 @@ mod tests {
             header.capacity.store(random.next(), Ordering::Relaxed);
             let at = AT + RING_DATA_OFFSET + ((random.next() % CAPACITY) & !7);
             ram.write_obj(at, &random.next()).unwrap();
-            reader.drain(&mut sink, &mut Vec::new());
+            reader.drain(&mut sink, &mut Vec::new(), &mut progress::Meter::new());
             assert_eq!(reader.backlog(), 0);
         }
     }
@@ -394,7 +394,11 @@ mod tests {
         publish(&ram, 0..CAPACITY / 8);
         assert!(!reader.wait_for_room(Duration::from_millis(1)));
         let (send, _receive) = mpsc::channel();
-        reader.drain(&mut Words(send), &mut Vec::new());
+        reader.drain(
+            &mut Words(send),
+            &mut Vec::new(),
+            &mut progress::Meter::new(),
+        );
         assert!(reader.wait_for_room(Duration::from_millis(1)));
     }
 }

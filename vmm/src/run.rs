@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::FileType;
 use rustix::process::{Resource, Rlimit};
@@ -31,6 +32,7 @@ use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
 use crate::requests::Requests;
 use crate::ring::{RingReader, Sink};
+use crate::stops::{self, Stops};
 use crate::trace::{Output, TraceSink};
 use crate::vcpu::exit::Context;
 use crate::vcpu::{self, RunLoop};
@@ -79,6 +81,14 @@ pub enum RunError {
     /// Another guest kernel.
     #[error("reading the guest kernel {}: {cause}; --kernel takes an ELF file", .path.display())]
     Kernel {
+        /// As given.
+        path: PathBuf,
+        /// The host's answer.
+        cause: io::Error,
+    },
+    /// The controller's socket.
+    #[error("connecting to the controller at {}: {cause}; --controller takes the path of a socket that a program listens on", .path.display())]
+    Controller {
         /// As given.
         path: PathBuf,
         /// The host's answer.
@@ -198,18 +208,25 @@ pub fn run_traced(
         Arc::clone(&bell),
         events.input_arm(),
     ));
+    let bound = match live.is_some() && !options.no_control {
+        true => control_socket(&options)?,
+        false => None,
+    };
+    let controller = options.controller.as_deref().map(controller).transpose()?;
+    let stops = Arc::new(Stops::new(stops::Policy {
+        timeout: options.stop_timeout,
+        on_detach: options.on_detach,
+        controllable: controller.is_some() || bound.is_some(),
+    }));
     let host = Arc::new(Host::new(
         Arc::clone(&ram),
         Arc::clone(&bell),
         Arc::clone(&console),
         files,
+        Arc::clone(&stops),
     ));
     let ticker = events.ticker();
 
-    let bound = match live.is_some() {
-        true => control_socket(&options)?,
-        false => None,
-    };
     let sockets = bound.as_ref().and_then(|bound| bound.path.parent());
     // What each thread inherits comes first; then each, this one last, installs its own filter.
     let jail = if options.no_jail {
@@ -226,10 +243,10 @@ pub fn run_traced(
     };
     let confine = move || jail.confine_or_abort(ThreadKind::Ring);
     let consumer = ring.start(Arc::clone(&bell), Box::new(fan_out), confine)?;
+    let requests = Requests::new(Arc::clone(&ram), Arc::clone(&bell), loaded.mailbox);
+    let requests = Arc::new(requests);
     let control = match (bound, live) {
         (Some(bound), Some(live)) => {
-            let requests = Requests::new(Arc::clone(&ram), Arc::clone(&bell), loaded.mailbox);
-            let requests = Arc::new(requests);
             let context = control::Context {
                 name: bound.name.clone(),
                 command: options
@@ -248,8 +265,9 @@ pub fn run_traced(
                     Arc::clone(&followers),
                     capture.unwrap_or_default(),
                 ),
-                requests,
+                requests: Arc::clone(&requests),
                 followers,
+                stops: Arc::clone(&stops),
             };
             Some(Control::start(bound, context, jail)?)
         }
@@ -267,6 +285,15 @@ pub fn run_traced(
         spawn("console", move || {
             jail.confine_or_abort(ThreadKind::Console);
             writer.run()
+        })?;
+    }
+    if let Some(stream) = controller {
+        let stops = Arc::clone(&stops);
+        // Before the guest's first stop.
+        stops.attach(0, Box::new(|_| ()));
+        spawn("control", move || {
+            jail.confine_or_abort(ThreadKind::Ring);
+            stops::serve::controller(&stops, 0, requests.as_ref(), &stream);
         })?;
     }
     let doorbells = (mode == Mode::Deprivileged && several_processors())
@@ -295,6 +322,7 @@ pub fn run_traced(
         ring: Some(ring),
     };
     let result = run_loop.run();
+    stops.close();
     // A killed sandbox doesn't wait for a reader that doesn't read.
     if !matches!(result, Ok(End::Killed(_))) {
         console.flush();
@@ -305,6 +333,20 @@ pub fn run_traced(
         control.finish();
     }
     Ok(result?)
+}
+
+/// The program that decides about stopped threads.
+fn controller(path: &Path) -> Result<UnixStream, RunError> {
+    let connect = || {
+        let stream = UnixStream::connect(path)?;
+        // One that doesn't read must not keep the sandbox from ending.
+        stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+        Ok(stream)
+    };
+    connect().map_err(|cause| RunError::Controller {
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 /// The control socket. One that wasn't asked for by name isn't worth a failure.

@@ -123,6 +123,11 @@ impl Watch {
             strace.apply(text)?;
         }
         sourced.extend(strace.rules.drain(..).map(|rule| (rule, None)));
+        sourced.extend(
+            breakpoints(options, &definitions)?
+                .into_iter()
+                .map(|rule| (rule, None)),
+        );
         let rules: Vec<Rule> = sourced.iter().map(|(rule, _)| rule.clone()).collect();
         let groups = options.events;
         let traced = options.trace
@@ -319,6 +324,19 @@ fn rules_of(options: &RunOptions) -> Result<(Sourced, Definitions), WatchError> 
         all.push((rule, None));
     }
     Ok((all, definitions))
+}
+
+/// The rules that breakpoints are; they come last, and see what others have done.
+fn breakpoints(options: &RunOptions, definitions: &Definitions) -> Result<Vec<Rule>, WatchError> {
+    let entry = options.breakpoints.iter().map(|text| ("--break", text));
+    let exit = options.break_exit.iter().map(|text| ("--break-exit", text));
+    entry
+        .chain(exit)
+        .map(|(option, text)| {
+            Rule::breakpoint(text, option == "--break-exit", definitions)
+                .map_err(|cause| WatchError::Language { option, cause })
+        })
+        .collect()
 }
 
 fn read(path: &Path) -> Result<String, WatchError> {

@@ -94,6 +94,7 @@ pub fn run(args: &[String]) -> Result<()> {
         "fuzz",
         "rules",
         "presets",
+        "stops",
         "behaviour",
         "trace",
         "strace",

@@ -1,7 +1,7 @@
 //! Records of changes to a process's state, in groups that are written only where they were asked for: a site whose group wasn't costs
 //! one load. The format is `vitrine_abi::event::change`.
 
-use super::{capture, emit::put_with};
+use super::{capture, emit::put};
 use crate::{
     fs::File,
     mm::space::{AddressSpace, Prot},
@@ -46,7 +46,7 @@ pub fn mapping(body: MappingBody, path: Option<&[u8]>) {
 }
 
 fn put_mapping(task: &Task, body: MappingBody, path: Option<&[u8]>) {
-    put_with(kind::MAPPING, task, body.as_bytes(), |record| {
+    put(kind::MAPPING, task, body.as_bytes(), |record| {
         if let Some(path) = path {
             record.item(tag::STRING, field::PATH, 0, 0, path);
         }
@@ -105,7 +105,7 @@ pub fn descriptor(table: u64, op: u32, fd: i32, from: i32, cloexec: bool, file: 
         from,
         cloexec: cloexec.into(),
     };
-    put_with(
+    put(
         kind::DESCRIPTOR,
         &sched::current(),
         body.as_bytes(),
@@ -132,7 +132,7 @@ pub fn credentials_changed(task: &Task, before: Option<Arc<Credentials>>) {
     if before == after {
         return;
     }
-    put_with(kind::CREDENTIALS, task, &[], |record| {
+    put(kind::CREDENTIALS, task, &[], |record| {
         record.item(tag::STRUCT, field::BEFORE, 0, 0, &set(&before));
         record.item(tag::STRUCT, field::AFTER, 0, 0, &set(&after));
     });
@@ -171,14 +171,14 @@ pub fn session_changed(process: &Process, old_pgid: i32, old_sid: i32) {
         sid: process.sid.load(Ordering::Relaxed),
         pad: 0,
     };
-    put_with(kind::SESSION, &sched::current(), body.as_bytes(), |_| ());
+    put(kind::SESSION, &sched::current(), body.as_bytes(), |_| ());
 }
 
 /// The current process's umask changed.
 pub fn umask_changed(before: u32, after: u32) {
     if wanted(group::CREDENTIALS) {
         let body = UmaskBody { before, after };
-        put_with(kind::UMASK, &sched::current(), body.as_bytes(), |_| ());
+        put(kind::UMASK, &sched::current(), body.as_bytes(), |_| ());
     }
 }
 
@@ -199,5 +199,5 @@ pub fn signal_sent(process: &Process, thread: Option<&Task>, info: &SigInfo, out
         outcome,
         thread: thread.is_some().into(),
     };
-    put_with(kind::SIGNAL_SENT, receiver, body.as_bytes(), |_| ());
+    put(kind::SIGNAL_SENT, receiver, body.as_bytes(), |_| ());
 }

@@ -290,10 +290,8 @@ pub fn unimplemented(task: &Task, nr: u64) {
     put(kind::UNIMPLEMENTED, task, body.as_bytes(), |_| ());
 }
 
-use put_with as put;
-
 /// Writes a record about `task`.
-pub(super) fn put_with(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
+pub(super) fn put(kind: u16, task: &Task, body: &[u8], items: impl FnOnce(&mut Record)) {
     let mut record = Record::new();
     record.start(body);
     items(&mut record);

@@ -45,7 +45,12 @@ impl FirstExec {
             return (FirstExec(None), program);
         };
         let mut values = Values::new(task, table::get(NR), NR, [addr, 0, 0, 0, 0, 0]);
-        let outcome = rules::before(&active, &entry, &mut values, true);
+        let frame = TrapFrame {
+            orig_rax: NR,
+            rdi: addr,
+            ..TrapFrame::default()
+        };
+        let outcome = rules::before(&active, &entry, &mut values, &frame, true);
         values.learn(active.needs_after(&entry));
         let program = values.argument(0).map_or(program, <[u8]>::to_vec);
         let known = values.known();
@@ -88,6 +93,7 @@ impl FirstExec {
                 &entry,
                 &mut values,
                 &mut judged.outcome,
+                frame,
                 Ok(0),
             );
         }

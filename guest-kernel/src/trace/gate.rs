@@ -114,7 +114,7 @@ fn consult(frame: &mut TrapFrame) -> SysResult {
     };
 
     let wanted = entry.watch & WATCH_RECORD != 0 && active.filter.run(entry.entry, &mut values);
-    let outcome = rules::before(&active, &entry, &mut values, wanted);
+    let outcome = rules::before(&active, &entry, &mut values, frame, wanted);
     let follow = rules::follow_ups(&active, &entry, &outcome);
     let recorded = wanted || outcome.logged || follow.may_log;
     let held = !outcome.logged && (!wanted || entry.exit != NO_PROGRAM);
@@ -187,7 +187,7 @@ fn run_unrecorded(frame: &mut TrapFrame, plan: Plan) -> SysResult {
     let result = match kept {
         Some(mut kept) => {
             let mut values = Values::after(&task, frame.orig_rax, shown, &mut kept.known);
-            follow(&mut kept, &mut values, result, start, arch::tsc())
+            follow(&mut kept, &mut values, frame, result, (start, arch::tsc()))
         }
         None => result,
     };
@@ -220,9 +220,9 @@ fn run(frame: &mut TrapFrame) -> SysResult {
 fn follow(
     kept: &mut Kept,
     values: &mut Values<'_>,
+    frame: &TrapFrame,
     result: SysResult,
-    start: u64,
-    end: u64,
+    (start, end): (u64, u64),
 ) -> SysResult {
     values.ended = Some(Ended {
         ret: rules::to_raw(&result),
@@ -233,7 +233,14 @@ fn follow(
         return result;
     }
     let entry = kept.active.call(values.nr);
-    let result = rules::after(&kept.active, &entry, values, &mut kept.outcome, result);
+    let result = rules::after(
+        &kept.active,
+        &entry,
+        values,
+        &mut kept.outcome,
+        frame,
+        result,
+    );
     if let Some(ended) = &mut values.ended {
         ended.ret = rules::to_raw(&result);
     }
@@ -323,11 +330,16 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
         forget(&task);
         return result;
     }
-    finish(&task, call, result)
+    finish(&task, call, frame, result)
 }
 
 /// The recorded call of the current task has ended: completes its record. The result as rules leave it.
-fn finish(task: &Arc<Task>, call: Option<&'static Syscall>, result: SysResult) -> SysResult {
+fn finish(
+    task: &Arc<Task>,
+    call: Option<&'static Syscall>,
+    frame: &TrapFrame,
+    result: SysResult,
+) -> SysResult {
     let (mut record, mut slot) = {
         let mut slot = task.trace.call.lock();
         if slot.active {
@@ -355,7 +367,7 @@ fn finish(task: &Arc<Task>, call: Option<&'static Syscall>, result: SysResult) -
     if let Some(mut kept) = slot.kept.take() {
         kept.outcome.hits = Default::default();
         let mut values = Values::after(task, slot.body.nr, slot.body.args, &mut kept.known);
-        result = follow(&mut kept, &mut values, result, slot.start, end);
+        result = follow(&mut kept, &mut values, frame, result, (slot.start, end));
         kept.outcome.hits.write(&mut record, &kept.active);
         wanted = kept.is_wanted(&mut values);
     }

@@ -4,6 +4,7 @@
 //! - [`filter`]: the filter in force; [`values`]: what its programs read; [`rules`]: what its rules do, [`results`] to what calls wrote, [`pause`] when a signal interrupts them; [`scratch`]: where what they put
 //!   in the place of strings lies. The VMM replaces it by a request (`crate::request`).
 //! - [`freeze`]: copies of what arguments point to, where other threads could change it; [`first`]: the execve that nobody calls.
+//! - [`stops`]: threads that rules park until somebody resumes them.
 //! - [`gate`]: a watched call: rules, capture what goes in, run, capture what comes out, write the record.
 //! - [`capture`]: arguments, by the kinds in the one system-call table, to the items of a record.
 //! - [`ring`]: the writer's side of the event ring.
@@ -24,6 +25,7 @@ mod results;
 mod ring;
 mod rules;
 mod scratch;
+mod stops;
 mod values;
 
 pub use emit::{
@@ -152,6 +154,11 @@ pub fn replace_filter(blob: &[u8]) -> Result<(), vitrine_abi::filter::Invalid> {
         emit::clock();
     }
     Ok(())
+}
+
+/// Decides about a parked thread; false: it isn't parked any more.
+pub fn resume(decision: &[u8]) -> bool {
+    stops::decide(decision)
 }
 
 /// How often the rules in force have matched and applied: `RuleCount`s.

@@ -4,22 +4,25 @@ use super::{
     filter::Active,
     pause::Paused,
     results,
+    stops::{self, Moment},
     values::{Known, Values},
 };
 use crate::{
     Errno, SysResult,
+    arch::TrapFrame,
     mm::user,
     signal::{self, SigInfo},
     sync::{Interruptible, wait_until},
     time,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
 use vitrine_abi::{
-    event::{ARG_RESULT, ITEM_OUT, Record, RuleBody, tag},
+    event::{ARG_RESULT, BY_HAND, ITEM_OUT, Record, RuleBody, tag},
     filter::{
-        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, action, how,
+        AT_EXIT, ActionEntry, CallEntry, NO_LENGTH, PHASE_ENTRY, PHASE_EXIT, RuleEntry, Span,
+        action, how,
     },
+    stop::Decision,
     syscall::ArgKind,
 };
 use zerocopy::IntoBytes;
@@ -60,6 +63,34 @@ struct Hit {
     after: u64,
     /// What the argument pointed to.
     old: Vec<u8>,
+    /// The decision about a stop that it comes from, if it isn't the rule's own action.
+    by: Option<Arc<Decision>>,
+}
+
+/// Where an action comes from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    active: &'a Active,
+    /// Number of the rule in its filter.
+    rule: u32,
+    /// The decision about the stop that the rule made.
+    by: Option<&'a Arc<Decision>>,
+    /// Where the call is.
+    moment: &'a Moment<'a>,
+}
+
+impl<'a> Origin<'a> {
+    /// The bytes that an action refers to.
+    fn bytes(&self, span: Span) -> &'a [u8] {
+        bytes(self.active, self.by, span)
+    }
+}
+
+fn bytes<'a>(active: &'a Active, by: Option<&'a Arc<Decision>>, span: Span) -> &'a [u8] {
+    match by {
+        Some(decision) => decision.bytes(span),
+        None => active.filter.bytes(span),
+    }
 }
 
 impl Hit {
@@ -73,6 +104,7 @@ impl Hit {
             before: 0,
             after: action.value,
             old: Vec::new(),
+            by: None,
         }
     }
 }
@@ -87,14 +119,15 @@ impl Hits {
             let action = &hit.action;
             let name = active.filter.bytes(rule.name);
             let name = &name[..name.len().min(usize::from(u16::MAX))];
-            let bytes = active.filter.bytes(action.bytes);
+            let pool = |span| bytes(active, hit.by.as_ref(), span);
+            let new = pool(action.bytes);
             let (old, new) = match action.kind {
-                action::ANNOTATE => (bytes, active.filter.bytes(action.more)),
+                action::ANNOTATE => (new, pool(action.more)),
                 action::SET_STRING
                 | action::SET_BYTES
                 | action::POKE
                 | action::HIDE
-                | action::LOG => (hit.old.as_slice(), bytes),
+                | action::LOG => (hit.old.as_slice(), new),
                 _ => Default::default(),
             };
             let body = RuleBody {
@@ -103,7 +136,7 @@ impl Hits {
                 before: hit.before,
                 after: hit.after,
                 action: action.kind,
-                flags: hit.flags & AT_EXIT,
+                flags: hit.flags & AT_EXIT | if hit.by.is_some() { BY_HAND } else { 0 },
                 name_len: name.len() as u16,
                 before_len: old.len() as u32,
                 after_len: new.len() as u32,
@@ -129,8 +162,13 @@ pub(super) fn before(
     active: &Arc<Active>,
     call: &CallEntry,
     values: &mut Values<'_>,
+    frame: &TrapFrame,
     detailed: bool,
 ) -> Outcome {
+    let moment = Moment {
+        frame,
+        result: None,
+    };
     let mut outcome = Outcome::default();
     let resumed = Paused::take(values.task, &values.place, active);
     let mut applied = Vec::new();
@@ -180,7 +218,13 @@ pub(super) fn before(
                 outcome.instead.get_or_insert(Err(Errno::ERESTARTNOINTR));
                 return outcome;
             } else {
-                act_before(active, number, action, values, &mut outcome, detailed);
+                let origin = Origin {
+                    active,
+                    rule: number,
+                    by: None,
+                    moment: &moment,
+                };
+                act_before(origin, action, values, &mut outcome, detailed);
             }
         }
     }
@@ -207,14 +251,33 @@ pub(super) fn after(
     call: &CallEntry,
     values: &mut Values<'_>,
     outcome: &mut Outcome,
+    frame: &TrapFrame,
     result: SysResult,
 ) -> SysResult {
     let mut result = as_given(result, outcome);
+    let act = |number,
+               action: &ActionEntry,
+               values: &mut Values<'_>,
+               outcome: &mut Outcome,
+               result: &mut SysResult| {
+        let so_far = *result;
+        let moment = Moment {
+            frame,
+            result: Some(&so_far),
+        };
+        let origin = Origin {
+            active,
+            rule: number,
+            by: None,
+            moment: &moment,
+        };
+        act_after(origin, action, values, outcome, result);
+    };
     for number in core::mem::take(&mut outcome.later) {
         if let Some(rule) = active.filter.rules.get(number as usize) {
             let later = |action: &&ActionEntry| action.flags & AT_EXIT != 0;
             for action in active.filter.actions_of(rule).iter().filter(later) {
-                act_after(active, number, action, values, outcome, &mut result);
+                act(number, action, values, outcome, &mut result);
             }
         }
     }
@@ -230,7 +293,7 @@ pub(super) fn after(
         }
         if applies(active, number, rule, values) {
             for action in active.filter.actions_of(rule) {
-                act_after(active, number, action, values, outcome, &mut result);
+                act(number, action, values, outcome, &mut result);
             }
         }
     }
@@ -257,8 +320,7 @@ fn applies(active: &Active, number: u32, rule: &RuleEntry, values: &mut Values<'
 }
 
 fn act_before(
-    active: &Active,
-    number: u32,
+    origin: Origin<'_>,
     action: &ActionEntry,
     values: &mut Values<'_>,
     outcome: &mut Outcome,
@@ -269,11 +331,12 @@ fn act_before(
     let mut hit = Hit {
         arg: action.arg,
         flags: 0,
-        rule: number,
+        rule: origin.rule,
         action: *action,
         before,
         after: action.value,
         old: Vec::new(),
+        by: origin.by.cloned(),
     };
     match action.kind {
         action::SET | action::SET_OR | action::SET_AND => {
@@ -289,7 +352,7 @@ fn act_before(
                 hit.old.extend_from_slice(old);
             }
             hit.before = values.given.get(arg).copied().unwrap_or(0);
-            let data = active.filter.bytes(action.bytes);
+            let data = origin.bytes(action.bytes);
             let resizes = action.kind == action::SET_BYTES && action.length_arg != NO_LENGTH;
             if resizes {
                 let length_arg = action.length_arg as usize;
@@ -308,13 +371,14 @@ fn act_before(
             values.replace(arg, data);
         }
         action::RETURN => {
-            if outcome.instead.is_some() {
+            // The first rule's result counts, but who decides by hand has seen it.
+            if outcome.instead.is_some() && origin.by.is_none() {
                 return;
             }
             hit.arg = ARG_RESULT;
             outcome.instead = Some(from_raw(action.value as i64));
         }
-        action::POKE => hit.old = poke(active, action, values, detailed),
+        action::POKE => hit.old = poke(origin, action, values, detailed),
         action::SET_NUMBER => match values.replace_number(action) {
             Some((before, after)) => (hit.before, hit.after) = (before, after),
             None => return,
@@ -323,20 +387,60 @@ fn act_before(
             Some((before, after)) => (hit.before, hit.after) = (before, after),
             None => return,
         },
+        action::STOP => {
+            hit.arg = ARG_RESULT;
+            outcome.hits.list.push(hit);
+            match stop(origin, values) {
+                Some(decision) => {
+                    let origin = Origin {
+                        by: Some(&decision),
+                        ..origin
+                    };
+                    for action in &decision.actions {
+                        act_before(origin, action, values, outcome, true);
+                    }
+                }
+                None => interrupt(outcome),
+            }
+            return;
+        }
         _ => {
             hit.arg = ARG_RESULT;
-            let interrupted = act_anywhere(active, number, action, values, outcome);
-            if interrupted && outcome.instead.is_none() {
-                outcome.instead = Some(Err(Errno::ERESTARTNOINTR));
+            let interrupted = act_anywhere(action, values, outcome);
+            if interrupted {
+                interrupt(outcome);
             }
         }
     }
     outcome.hits.list.push(hit);
 }
 
+/// The thread is about to die: its call doesn't run.
+fn interrupt(outcome: &mut Outcome) {
+    outcome.instead.get_or_insert(Err(Errno::ERESTARTNOINTR));
+}
+
+/// Parks the current thread until it is decided what becomes of it; `None`: it was killed.
+fn stop(origin: Origin<'_>, values: &Values<'_>) -> Option<Arc<Decision>> {
+    let filter = &origin.active.filter;
+    let rule = filter
+        .rules
+        .get(origin.rule as usize)
+        .copied()
+        .unwrap_or_default();
+    let call = stops::Call {
+        task: values.task,
+        row: values.call,
+        nr: values.nr,
+        args: values.args,
+        shown: values.shown(),
+        rule: (rule.id, filter.bytes(rule.name)),
+    };
+    stops::park(&call, origin.moment).map(Arc::new)
+}
+
 fn act_after(
-    active: &Active,
-    number: u32,
+    origin: Origin<'_>,
     action: &ActionEntry,
     values: &mut Values<'_>,
     outcome: &mut Outcome,
@@ -345,11 +449,12 @@ fn act_after(
     let mut hit = Hit {
         arg: ARG_RESULT,
         flags: AT_EXIT,
-        rule: number,
+        rule: origin.rule,
         action: *action,
         before: to_raw(result) as u64,
         after: action.value,
         old: Vec::new(),
+        by: origin.by.cloned(),
     };
     match action.kind {
         action::RETURN if action.how == how::ADD => {
@@ -368,7 +473,7 @@ fn act_after(
             }
         }
         action::HIDE => {
-            let pattern = active.filter.bytes(action.bytes);
+            let pattern = origin.bytes(action.bytes);
             let hidden = results::hide(pattern, values, result);
             if hit.before == to_raw(&hidden) as u64 {
                 return;
@@ -378,24 +483,31 @@ fn act_after(
         }
         action::POKE => {
             hit.arg = action.arg;
-            hit.old = poke(active, action, values, true);
+            hit.old = poke(origin, action, values, true);
         }
         action::SET..=action::SET_BYTES | action::SET_NUMBER => return,
+        action::STOP => {
+            outcome.hits.list.push(hit);
+            if let Some(decision) = stop(origin, values) {
+                let origin = Origin {
+                    by: Some(&decision),
+                    ..origin
+                };
+                for action in &decision.actions {
+                    act_after(origin, action, values, outcome, result);
+                }
+            }
+            return;
+        }
         _ => {
-            act_anywhere(active, number, action, values, outcome);
+            act_anywhere(action, values, outcome);
         }
     }
     outcome.hits.list.push(hit);
 }
 
 /// What makes sense before and after a call; whether a deadly signal cut it short.
-fn act_anywhere(
-    active: &Active,
-    number: u32,
-    action: &ActionEntry,
-    values: &Values<'_>,
-    outcome: &mut Outcome,
-) -> bool {
+fn act_anywhere(action: &ActionEntry, values: &Values<'_>, outcome: &mut Outcome) -> bool {
     match action.kind {
         action::DELAY => {
             let deadline = time::monotonic_ns().saturating_add(action.value);
@@ -418,22 +530,6 @@ fn act_anywhere(
             signal::send_to_process(&values.task.process, info);
             return true;
         }
-        action::STOP => {
-            static WARNED: AtomicBool = AtomicBool::new(false);
-            if !WARNED.swap(true, Ordering::Relaxed) {
-                let name = active
-                    .filter
-                    .rules
-                    .get(number as usize)
-                    .map(|rule| rule.name);
-                let name = active.filter.bytes(name.unwrap_or_default());
-                crate::warn!(
-                    "rule {} would stop thread {}, but nobody is there to resume it: it goes on",
-                    alloc::string::String::from_utf8_lossy(name),
-                    values.task.tid
-                );
-            }
-        }
         action::LOG | action::ANNOTATE => outcome.logged = true,
         _ => {}
     }
@@ -441,9 +537,9 @@ fn act_anywhere(
 }
 
 /// Writes to the program's memory; what was there before, if that matters.
-fn poke(active: &Active, action: &ActionEntry, values: &Values<'_>, detailed: bool) -> Vec<u8> {
+fn poke(origin: Origin<'_>, action: &ActionEntry, values: &Values<'_>, detailed: bool) -> Vec<u8> {
     let addr = values.given.get(action.arg as usize).copied().unwrap_or(0);
-    let data = active.filter.bytes(action.bytes);
+    let data = origin.bytes(action.bytes);
     let mut old = Vec::new();
     if detailed {
         old.resize(data.len(), 0);

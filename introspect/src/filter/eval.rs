@@ -155,6 +155,8 @@ pub fn subject(event: &Event) -> Option<Subject> {
         EventKind::Signal(_) => Subject::Event("signaldeliver", "signal"),
         EventKind::Change(change) => Subject::Event(change.name(), change.name()),
         EventKind::Stop { .. } => Subject::Event("procstop", "stop"),
+        EventKind::Park(_) => Subject::Event("stop", "stop"),
+        EventKind::Resume(_) => Subject::Event("resume", "resume"),
         EventKind::Drops { .. } => Subject::Event("drops", "drops"),
         EventKind::Unimplemented { .. } => Subject::Event("unimplemented", "unimplemented"),
         EventKind::Comm => Subject::Event("procname", "comm"),

@@ -9,7 +9,8 @@ use super::{Options, Sink, strace};
 use crate::{
     decode::{args, errno, names, notation, put, signals, text},
     event::{
-        Captured, Event, EventKind, ExecEvent, ExitEvent, FdInfo, Phase, Strings, SyscallEvent,
+        Captured, Event, EventKind, ExecEvent, ExitEvent, FdInfo, ParkEvent, Phase, ResumeEvent,
+        Strings, SyscallEvent,
     },
     executable::file_json,
     hits,
@@ -17,6 +18,7 @@ use crate::{
 use std::io::{self, Write};
 use vitrine_abi::{
     event::{ARG_RESULT, SignalBody, tag},
+    stop::REGISTERS,
     syscall::{ArgKind, RetKind},
 };
 
@@ -74,6 +76,73 @@ impl JsonSink {
             "syscall"
         };
         self.head(event, kind);
+        self.call(call);
+        let out = &mut self.out;
+        if call.phase != Phase::Complete {
+            unsigned(out, "start_ns", call.start_ns);
+        }
+        match call.ret {
+            Some(ret) if !never_returns => signed(out, "ret", ret),
+            _ => put(out, ",\"ret\":null"),
+        }
+        error_name(out, call);
+        match call.ret {
+            Some(_) if !never_returns => unsigned(out, "duration_ns", call.duration_ns),
+            _ => put(out, ",\"duration_ns\":null"),
+        }
+        let is_fd = call
+            .call
+            .is_some_and(|row| row.ret_kind(&call.args) == RetKind::Fd);
+        if is_fd && let Some(info) = call.items.fd(ARG_RESULT as usize, 0) {
+            put(out, ",\"ret_fd\":");
+            descriptor(out, &info);
+        }
+        hits::json(out, call);
+        self.tail();
+    }
+
+    fn park(&mut self, event: &Event, park: &ParkEvent) {
+        self.head(event, "stop");
+        unsigned(&mut self.out, "id", park.stop);
+        put(
+            &mut self.out,
+            if park.exit {
+                ",\"at\":\"exit\""
+            } else {
+                ",\"at\":\"entry\""
+            },
+        );
+        bytes_field(&mut self.out, "rule", &park.rule_name);
+        self.call(&park.call);
+        let out = &mut self.out;
+        if let Some(ret) = park.call.ret {
+            signed(out, "ret", ret);
+            error_name(out, &park.call);
+        }
+        key_of(out, "registers");
+        for (index, (name, value)) in REGISTERS.iter().zip(&park.registers).enumerate() {
+            out.push(if index == 0 { b'{' } else { b',' });
+            let _ = write!(out, "\"{name}\":{value}");
+        }
+        if park.registers.is_empty() {
+            out.push(b'{');
+        }
+        out.push(b'}');
+        self.tail();
+    }
+
+    fn resume(&mut self, event: &Event, resume: &ResumeEvent) {
+        self.head(event, "resume");
+        let out = &mut self.out;
+        unsigned(out, "id", resume.stop);
+        bytes_field(out, "reason", resume.reason().as_bytes());
+        unsigned(out, "changes", resume.actions.into());
+        unsigned(out, "stopped_ns", resume.duration_ns);
+        self.tail();
+    }
+
+    /// What was called, and with what.
+    fn call(&mut self, call: &SyscallEvent) {
         let out = &mut self.out;
         unsigned(out, "nr", call.nr);
         match call.call {
@@ -97,40 +166,6 @@ impl JsonSink {
         self.arguments(call);
         let out = &mut self.out;
         out.push(b']');
-        if call.phase != Phase::Complete {
-            unsigned(out, "start_ns", call.start_ns);
-        }
-        match call.ret {
-            Some(ret) if !never_returns => signed(out, "ret", ret),
-            _ => put(out, ",\"ret\":null"),
-        }
-        put(out, ",\"errno\":");
-        match call.errno() {
-            Some(code) => match errno::name(code) {
-                Some(name) => {
-                    out.push(b'"');
-                    put(out, name);
-                    out.push(b'"');
-                }
-                None => {
-                    let _ = write!(out, "\"errno {code}\"");
-                }
-            },
-            None => put(out, "null"),
-        }
-        match call.ret {
-            Some(_) if !never_returns => unsigned(out, "duration_ns", call.duration_ns),
-            _ => put(out, ",\"duration_ns\":null"),
-        }
-        let is_fd = call
-            .call
-            .is_some_and(|row| row.ret_kind(&call.args) == RetKind::Fd);
-        if is_fd && let Some(info) = call.items.fd(ARG_RESULT as usize, 0) {
-            put(out, ",\"ret_fd\":");
-            descriptor(out, &info);
-        }
-        hits::json(out, call);
-        self.tail();
     }
 
     fn arguments(&mut self, call: &SyscallEvent) {
@@ -273,6 +308,8 @@ impl Sink for JsonSink {
                 self.out.push(b'"');
                 self.tail();
             }
+            EventKind::Park(park) => self.park(event, park),
+            EventKind::Resume(resume) => self.resume(event, resume),
             EventKind::Drops { count, first_seq } => {
                 self.head(event, "drops");
                 unsigned(&mut self.out, "count", *count);
@@ -310,6 +347,23 @@ impl Sink for JsonSink {
         self.out.clear();
         result?;
         self.writer.flush()
+    }
+}
+
+fn error_name(out: &mut Vec<u8>, call: &SyscallEvent) {
+    put(out, ",\"errno\":");
+    match call.errno() {
+        Some(code) => match errno::name(code) {
+            Some(name) => {
+                out.push(b'"');
+                put(out, name);
+                out.push(b'"');
+            }
+            None => {
+                let _ = write!(out, "\"errno {code}\"");
+            }
+        },
+        None => put(out, "null"),
     }
 }
 

@@ -449,6 +449,8 @@ impl Sink for StraceSink {
                 }
             }
             EventKind::Change(change) => self.note_change(event, change),
+            // strace knows no such thing: the call stands in the log when it has run.
+            EventKind::Park(_) | EventKind::Resume(_) => {}
             EventKind::Internal | EventKind::Unimplemented { .. } | EventKind::Comm => {}
         }
         if self.out.len() >= BUFFER {
@@ -499,6 +501,24 @@ pub(crate) fn signal_info(body: &SignalBody) -> signals::Info {
         utime: body.utime,
         stime: body.stime,
     }
+}
+
+/// A call as its line has it, without time or place; its result as far as there is one.
+pub fn call_text(call: &SyscallEvent, style: &Style) -> Vec<u8> {
+    let options = Options {
+        style: *style,
+        ..Options::default()
+    };
+    let mut sink = StraceSink::new(options, Box::new(io::sink()));
+    notation::apply(style.notation);
+    sink.name(call);
+    sink.arguments(call, 0, argument_count(call));
+    sink.out.push(b')');
+    if call.ret.is_some() {
+        put(&mut sink.out, " = ");
+        ret::write(&mut sink.out, call, style);
+    }
+    sink.out
 }
 
 fn argument_count(call: &SyscallEvent) -> usize {

@@ -40,6 +40,8 @@ struct Queue {
     bytes: usize,
     /// Bytes of the first line that are gone already.
     sent: usize,
+    /// While a request is looked after: what came since, which stands behind its answer.
+    later: Option<Vec<Vec<u8>>>,
     /// Nothing more goes in: the client was too slow, or is gone.
     closed: bool,
 }
@@ -73,12 +75,33 @@ impl Outbox {
             queue.close_because("slow", "the client reads too slowly: too much waits for it");
         } else {
             queue.bytes += bytes.len();
-            queue.lines.push_back(bytes);
+            match &mut queue.later {
+                Some(later) => later.push(bytes),
+                None => queue.lines.push_back(bytes),
+            }
         }
         let closed = queue.closed;
         drop(queue);
         self.waker.wake();
         !closed
+    }
+
+    /// From now on what is pushed stands behind the answer that comes next.
+    pub fn expect_answer(&self) {
+        self.lock().later.get_or_insert_default();
+    }
+
+    /// Appends the answer, and what has been pushed since it is expected.
+    pub fn answer(&self, bytes: Vec<u8>) {
+        let mut queue = self.lock();
+        let later = queue.later.take();
+        if !queue.closed {
+            queue.bytes += bytes.len();
+            queue.lines.push_back(bytes);
+            queue.lines.extend(later.into_iter().flatten());
+        }
+        drop(queue);
+        self.waker.wake();
     }
 
     /// Appends a last line, which tells why there are no more.

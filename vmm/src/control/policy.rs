@@ -86,12 +86,31 @@ impl Policy {
 
     /// Adds a rule at the end. Its id.
     pub fn add(&self, text: &str, name: Option<String>) -> Result<u64, Failure> {
+        self.add_rule("rules.add", text, |definitions| {
+            let mut rule = Rule::parse(text, definitions).map_err(language)?;
+            if let Some(name) = name {
+                rule.name = name;
+            }
+            Ok(rule)
+        })
+    }
+
+    /// Adds a breakpoint: a rule behind all others that stops threads. Its id.
+    pub fn add_breakpoint(&self, text: &str, exit: bool) -> Result<u64, Failure> {
+        self.add_rule("break", text, |definitions| {
+            Rule::breakpoint(text, exit, definitions).map_err(language)
+        })
+    }
+
+    fn add_rule(
+        &self,
+        verb: &str,
+        text: &str,
+        parse: impl FnOnce(&Definitions) -> Result<Rule, Failure>,
+    ) -> Result<u64, Failure> {
         let mut state = self.lock();
         let mut next = state.clone();
-        let mut rule = Rule::parse(text, &next.definitions).map_err(language)?;
-        if let Some(name) = name {
-            rule.name = name;
-        }
+        let rule = parse(&next.definitions)?;
         let id = next.next_id;
         next.next_id += 1;
         next.entries.push(Entry {
@@ -99,7 +118,7 @@ impl Policy {
             rule,
             file: None,
         });
-        self.put_in_force(&mut state, next, "rules.add", text)?;
+        self.put_in_force(&mut state, next, verb, text)?;
         Ok(id)
     }
 

@@ -225,6 +225,7 @@ impl Server {
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
+        client.outbox.expect_answer();
         let (id, result) = match Request::parse(line) {
             Ok(request) => {
                 let id = request.id.clone();
@@ -233,6 +234,6 @@ impl Server {
             }
             Err((id, failure)) => (id, Err(failure)),
         };
-        client.outbox.push(answer(&id, &result));
+        client.outbox.answer(answer(&id, &result));
     }
 }

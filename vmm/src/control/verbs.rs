@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 use vitrine_abi::shared::REQUEST_ECHO;
 use vitrine_introspect::Format;
 use vitrine_introspect::decode::Style;
+use vitrine_introspect::filter::rules::Edit;
 use vitrine_introspect::print::{Options, PidPrefix, Precision};
 
 use super::follow::Followers;
 use super::outbox::Outbox;
 use super::policy::Policy;
-use super::protocol::{Args, Failure, Kind, Request};
+use super::protocol::{Args, Failure, Kind, Request, line};
 use crate::requests::{PATIENCE, Requests};
+use crate::stops::{Listed, ResumeError, Selector, Stops, serve};
 
 /// All verbs, for messages and tests.
 pub const VERBS: &[&str] = &[
@@ -29,6 +31,10 @@ pub const VERBS: &[&str] = &[
     "filter.get",
     "filter.set",
     "trace",
+    "stops",
+    "stops.watch",
+    "resume",
+    "break",
 ];
 
 /// What verbs work on.
@@ -51,11 +57,14 @@ pub struct Context {
     pub policy: Policy,
     /// Who follows.
     pub followers: Arc<Followers>,
+    /// Parked threads.
+    pub stops: Arc<Stops>,
 }
 
 impl Context {
     /// A client is gone.
     pub fn left(&self, client: u64) {
+        self.stops.detach(client, self.requests.as_ref());
         if self.followers.remove(client)
             && let Err(failure) = self.policy.followers_changed()
         {
@@ -84,6 +93,38 @@ impl Context {
         }
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(json!({ "micros": micros }))
+    }
+
+    /// The client is told of each stop from now on, and is its controller. What is parked already.
+    fn watch_stops(&self, client: u64, outbox: &Arc<Outbox>) -> Value {
+        let outbox = Arc::clone(outbox);
+        let tell = move |stop: &Listed| {
+            outbox.push(line(&json!({ "stop": serve::describe(stop) })));
+        };
+        self.stops.attach(client, Box::new(tell));
+        listed(&self.stops.list())
+    }
+
+    fn resume(&self, mut args: Args) -> Result<Value, Failure> {
+        let selector = match args.text("which")? {
+            Some(which) => Selector::parse(&which)?,
+            None => Selector::All,
+        };
+        let set = match args.take("set") {
+            None => Vec::new(),
+            Some(list) => serde_json::from_value(list).map_err(|_| {
+                let message = "`set` must be a list of strings ARG=VALUE";
+                Failure::new(Kind::BadArgument, message)
+            })?,
+        };
+        let edit = Edit {
+            set,
+            returned: args.text("return")?,
+            kill: args.take("kill") == Some(Value::Bool(true)),
+        };
+        args.end()?;
+        let resumed = self.stops.resume(selector, &edit, self.requests.as_ref())?;
+        Ok(listed(&resumed))
     }
 
     fn trace(&self, client: u64, outbox: &Arc<Outbox>, mut args: Args) -> Result<Value, Failure> {
@@ -176,11 +217,37 @@ pub fn perform(
             context.policy.set_filter(&text)?;
             Ok(context.policy.filter())
         }
+        "stops" => args.end().map(|()| listed(&context.stops.list())),
+        "stops.watch" => args.end().map(|()| context.watch_stops(client, outbox)),
+        "resume" => context.resume(args),
+        "break" => {
+            let text = Args::needed("at", args.text("at")?)?;
+            let exit = args.take("exit") == Some(Value::Bool(true));
+            args.end()?;
+            let id = context.policy.add_breakpoint(&text, exit)?;
+            Ok(json!({ "id": id }))
+        }
         "trace" => context.trace(client, outbox, args),
         other => Err(Failure::new(
             Kind::UnknownVerb,
             format!("there is no verb {other}; there are {}", VERBS.join(", ")),
         )),
+    }
+}
+
+fn listed(stops: &[Listed]) -> Value {
+    stops.iter().map(serve::describe).collect()
+}
+
+impl From<ResumeError> for Failure {
+    fn from(error: ResumeError) -> Failure {
+        let kind = match error {
+            ResumeError::NotParked(_) => Kind::NotFound,
+            ResumeError::Selector(_) => Kind::BadArgument,
+            ResumeError::Edit { .. } => Kind::Language,
+            ResumeError::Request { .. } => Kind::Guest,
+        };
+        Failure::new(kind, error.to_string())
     }
 }
 

@@ -17,6 +17,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 use crate::bell::{Bell, End};
 use crate::kvm::{GuestRam, MemoryError};
+use crate::stops::Stops;
 use crate::workload;
 
 use lines::Lines;
@@ -35,17 +36,25 @@ pub struct Host {
     bell: Arc<Bell>,
     console: Arc<Console>,
     files: Mutex<Files>,
+    stops: Arc<Stops>,
     lines: Lines,
 }
 
 impl Host {
     /// Puts the services together.
-    pub fn new(ram: Arc<GuestRam>, bell: Arc<Bell>, console: Arc<Console>, files: Files) -> Host {
+    pub fn new(
+        ram: Arc<GuestRam>,
+        bell: Arc<Bell>,
+        console: Arc<Console>,
+        files: Files,
+        stops: Arc<Stops>,
+    ) -> Host {
         Host {
             ram,
             bell,
             console,
             files: Mutex::new(files),
+            stops,
             lines: Lines::default(),
         }
     }
@@ -113,6 +122,11 @@ impl Host {
             }
             Op::Discard => {
                 ram.discard(a, b)?;
+                Ok(0)
+            }
+            Op::Stopped => self.stops.stopped(ram, [a, b, c, d]),
+            Op::StopEnded => {
+                self.stops.ended(a);
                 Ok(0)
             }
             Op::BenchResult => {

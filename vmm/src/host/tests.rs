@@ -82,7 +82,13 @@ impl Fixture {
         let arm = Events::new(1_000_000, 0).unwrap().input_arm();
         let console = Arc::new(Console::new(fds, Arc::clone(&bell), arm));
         let files = Files::new(&root, &[], 128).unwrap();
-        let host = Host::new(Arc::clone(&ram), Arc::clone(&bell), console, files);
+        let host = Host::new(
+            Arc::clone(&ram),
+            Arc::clone(&bell),
+            console,
+            files,
+            Arc::new(Stops::new(crate::stops::Policy::default())),
+        );
         Fixture {
             dir,
             ram,

@@ -197,7 +197,7 @@ impl Compiler {
         Ok(list)
     }
 
-    fn action(
+    pub(super) fn action(
         &mut self,
         rule: &Rule,
         step: &Action,
@@ -516,7 +516,7 @@ fn number(kind: ArgKind, text: &[u8]) -> Option<i128> {
 }
 
 /// The argument that a name means: as in the man page, `path` (the first path), or `arg0` to `arg5`.
-fn find_argument(
+pub(super) fn find_argument(
     name: &str,
     call: Option<&'static Syscall>,
     calls: &CallSet,

@@ -18,10 +18,12 @@ mod compile;
 mod file;
 pub(in crate::filter) mod parse;
 mod presets;
+mod stop;
 mod structs;
 
 pub use file::{FileError, RuleFile, from_toml, from_toml_with};
 pub use presets::{PRESETS, Preset, preset};
+pub use stop::{Edit, duration, edit};
 
 use super::{calls::CallSet, error::Error, expr::Expr};
 use std::sync::Arc;
