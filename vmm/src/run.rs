@@ -147,6 +147,8 @@ pub struct Capture {
     pub environment: bool,
     /// Whether the address that it was made from is.
     pub rip: bool,
+    /// Groups of events that are recorded besides (`vitrine_abi::event::change::group`).
+    pub groups: u8,
 }
 
 /// Runs a sandbox to its end, with its trace where the options want one.
@@ -453,6 +455,7 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
     {
         pipeline.identify(identities.hook());
     }
+    let guest_groups = watch.guest_groups;
     pipeline.only(Box::new(move |event| watch.accepts(event)));
     let limit = options.print.string_limit.saturating_add(1);
     Ok(Tracing {
@@ -462,6 +465,7 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
             string: limit.max(256),
             environment: options.print.no_abbrev,
             rip: options.print.instruction_pointer,
+            groups: guest_groups,
         },
         progress: options.output.is_some() && !options.no_progress,
     })
@@ -548,8 +552,7 @@ fn workload(
         if capture.environment {
             flags |= FLAG_TRACE_ENVIRONMENT;
         }
-        let groups = options.events.map_or(0, |groups| groups.guest());
-        flags |= u64::from(groups) << TRACE_GROUPS_SHIFT;
+        flags |= u64::from(capture.groups) << TRACE_GROUPS_SHIFT;
         if capture.rip {
             flags |= FLAG_TRACE_RIP;
         }

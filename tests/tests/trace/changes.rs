@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("events::only_what_is_asked_for", only_asked),
         Trial::test("events::unknown_group", unknown_group),
         Trial::test("events::executables", executables),
+        Trial::test("events::a_filter_asks_for_them", by_filter),
     ]
 }
 
@@ -178,4 +179,29 @@ fn executables() -> Result<(), Failed> {
         return Err(format!("what the host has says nothing of {changed}").into());
     }
     Ok(())
+}
+
+/// What a filter names is written without `--events`.
+fn by_filter() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("vitrine-by-filter-{}", std::process::id()));
+    let mut command = Command::new(vitrine());
+    command.args([
+        "run",
+        "--filter",
+        "evt.type = mapping",
+        "--format",
+        "json",
+        "-o",
+    ]);
+    command.arg(&path).args(["--", "/bin/true"]);
+    let outcome = run(command, b"", Duration::from_secs(20))?;
+    let text =
+        std::fs::read(&path).map_err(|error| format!("{error}\n{}", excerpt(&outcome.stderr)))?;
+    let _ = std::fs::remove_file(&path);
+    let events = parsed(&String::from_utf8(text)?)?;
+    match events.iter().find(|event| event["type"] != "mapping") {
+        _ if events.is_empty() => Err("nothing was told".into()),
+        Some(event) => Err(format!("nobody asked for {event}").into()),
+        None => Ok(()),
+    }
 }
