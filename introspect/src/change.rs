@@ -3,6 +3,10 @@
 use crate::{
     decode::{put, signals},
     event::FdInfo,
+    filter::{
+        expr::{Expr, Literal},
+        fields::Field,
+    },
     print::{
         json::{bytes_field, key_of, signed, unsigned},
         strace,
@@ -14,7 +18,7 @@ use vitrine_abi::event::{
     FdBody, ItemHeader,
     change::{
         ActionItem, CredentialSet, DescriptorBody, FileItem, MappingBody, SentBody, SessionBody,
-        UmaskBody, UsageItem, action, descriptor, field, kind, mapping, sent,
+        UmaskBody, UsageItem, action, descriptor, field, group, kind, mapping, sent,
     },
     tag,
 };
@@ -281,14 +285,6 @@ impl Extra {
                 unsigned(out, "handler_mask", effect.mask);
             }
         }
-        if let Some(file) = self.file {
-            key_of(out, "file");
-            let _ = write!(
-                out,
-                "{{\"size\":{},\"mtime_ns\":{},\"mode\":{},\"uid\":{},\"gid\":{}}}",
-                file.size, file.mtime_ns, file.mode, file.uid, file.gid
-            );
-        }
     }
 }
 
@@ -360,6 +356,32 @@ impl Groups {
     /// What the guest kernel writes only when asked (`vitrine_abi::event::change::group`).
     pub fn guest(self) -> u8 {
         self.0 & 0xf
+    }
+
+    /// What an expression names by `evt.type` or `evt.kind` of what the guest kernel writes only when asked.
+    pub fn named_in(expr: &Expr) -> u8 {
+        match expr {
+            Expr::Const(_) => 0,
+            Expr::And(parts) | Expr::Or(parts) => {
+                let groups = parts.iter().map(Self::named_in);
+                groups.fold(0, |all, groups| all | groups)
+            }
+            Expr::Not(part) => Self::named_in(part),
+            Expr::Test(test) if matches!(test.field, Field::Type | Field::Kind) => {
+                let groups = test.values.iter().map(|value| match value {
+                    Literal::Text(name) => match &name[..] {
+                        b"mapping" => group::MAPPINGS,
+                        b"descriptor" => group::DESCRIPTORS,
+                        b"credentials" | b"session" | b"umask" => group::CREDENTIALS,
+                        b"signal_sent" => group::SIGNALS,
+                        _ => 0,
+                    },
+                    _ => 0,
+                });
+                groups.fold(0, |all, groups| all | groups)
+            }
+            Expr::Test(_) => 0,
+        }
     }
 
     /// Whether calls are among them.

@@ -9,6 +9,7 @@ use crate::{
         Captured, ConfigEvent, Event, EventKind, ExecEvent, ExitEvent, ParkEvent, Phase,
         ResumeEvent, Strings, SyscallEvent,
     },
+    executable::Identity,
     record::{Corrupt, Items, RawRecord},
 };
 use std::{collections::HashMap, sync::Arc};
@@ -100,6 +101,14 @@ impl Decoder {
             kind: EventKind::Drops { count, first_seq },
             ..Event::default()
         };
+        &self.event
+    }
+
+    /// Adds to the event, an exec, what its file is.
+    pub fn identified(&mut self, identity: Option<Arc<Identity>>) -> &Event {
+        if let EventKind::Exec(exec) = &mut self.event.kind {
+            exec.identity = identity;
+        }
         &self.event
     }
 

@@ -1,6 +1,7 @@
 //! Events as the rest of Vitrine sees them: decoded records, with the process that they belong to.
 
 use crate::change::{Change, Extra};
+use crate::executable::Identity;
 use std::{fmt, sync::Arc};
 use vitrine_abi::{
     event::{
@@ -353,6 +354,8 @@ pub struct ExecEvent {
     pub ino: u64,
     /// The thread that called execve, if it wasn't the leader whose place it takes.
     pub old_tid: Option<i32>,
+    /// What its file is, if somebody looked.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// An array of strings as it was captured.

@@ -10,6 +10,7 @@ pub mod change;
 pub mod decode;
 pub mod decoder;
 pub mod event;
+pub mod executable;
 pub mod filter;
 pub mod hits;
 pub mod pipeline;

@@ -3,11 +3,15 @@
 use crate::{
     decoder::Decoder,
     event::{Event, EventKind},
+    executable::Identity,
     print::{Options, Sink, json::JsonSink, perfetto::PerfettoSink, strace::StraceSink},
     record::Records,
     select::Selection,
 };
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 /// Forms of output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +28,9 @@ pub enum Format {
 /// Decides whether an event is printed. It is asked about each, in order.
 pub type Only = Box<dyn FnMut(&Event) -> bool + Send>;
 
+/// Finds out what the file of an exec event is.
+pub type Identify = Box<dyn FnMut(&Event) -> Option<Arc<Identity>> + Send>;
+
 /// A decoder and its sinks.
 pub struct Pipeline {
     decoder: Decoder,
@@ -31,6 +38,8 @@ pub struct Pipeline {
     sinks: Vec<Box<dyn Sink>>,
     /// Decides which events are printed; `None`: all.
     only: Option<Only>,
+    /// Asked about each exec; `None`: nobody wants to know.
+    identify: Option<Identify>,
     /// Dropped records that the stream itself has told of.
     told_drops: u64,
 }
@@ -53,6 +62,7 @@ impl Pipeline {
             selection: Selection::default(),
             sinks,
             only: None,
+            identify: None,
             told_drops: 0,
         }
     }
@@ -67,6 +77,11 @@ impl Pipeline {
         self.only = Some(only);
     }
 
+    /// Lets exec events tell what their files are.
+    pub fn identify(&mut self, identify: Identify) {
+        self.identify = Some(identify);
+    }
+
     /// Adds another sink.
     pub fn add(&mut self, sink: Box<dyn Sink>) {
         self.sinks.push(sink);
@@ -75,7 +90,7 @@ impl Pipeline {
     /// Takes bytes that were drained from the ring: whole records. What they make is written out before it returns.
     pub fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
         for record in Records::new(bytes) {
-            let event = match &record {
+            let mut event = match &record {
                 Ok(record) => self.decoder.decode(record),
                 Err(why) => self.decoder.corrupt(*why),
             };
@@ -86,6 +101,12 @@ impl Pipeline {
                 continue;
             }
             let wanted = self.only.as_mut().is_none_or(|only| only(event));
+            if wanted
+                && let (EventKind::Exec(_), Some(identify)) = (&event.kind, &mut self.identify)
+            {
+                let found = identify(event);
+                event = self.decoder.identified(found);
+            }
             let always = matches!(event.kind, EventKind::Drops { .. } | EventKind::Corrupt(_));
             for sink in &mut self.sinks {
                 if wanted || always {

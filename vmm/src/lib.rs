@@ -14,6 +14,7 @@ pub mod doctor;
 mod events;
 pub mod filter_explain;
 mod host;
+mod identity;
 pub mod jail;
 #[allow(unsafe_code)]
 pub mod kvm;

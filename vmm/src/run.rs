@@ -26,6 +26,7 @@ use crate::control::place::{self, Bound, PlaceError};
 use crate::control::{self, Control, Policy};
 use crate::events::{EventError, Events};
 use crate::host::{Console, FileError, Files, Host, Writer, service};
+use crate::identity::Identities;
 use crate::jail::{Jail, JailError, ThreadKind};
 use crate::kvm::{KvmError, Mode, Vm, probe};
 use crate::program::{self, Unrunnable};
@@ -146,6 +147,8 @@ pub struct Capture {
     pub environment: bool,
     /// Whether the address that it was made from is.
     pub rip: bool,
+    /// Groups of events that are recorded besides (`vitrine_abi::event::change::group`).
+    pub groups: u8,
 }
 
 /// Runs a sandbox to its end, with its trace where the options want one.
@@ -447,6 +450,12 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
         };
         Pipeline::new(format, print, output.writer())
     };
+    if options.format == cli::Format::Json
+        && let Some(identities) = Identities::new(&options.root)
+    {
+        pipeline.identify(identities.hook());
+    }
+    let guest_groups = watch.guest_groups;
     pipeline.only(Box::new(move |event| watch.accepts(event)));
     let limit = options.print.string_limit.saturating_add(1);
     Ok(Tracing {
@@ -456,6 +465,7 @@ fn tracing(options: &RunOptions, mut watch: Watch) -> Result<Tracing, RunError> 
             string: limit.max(256),
             environment: options.print.no_abbrev,
             rip: options.print.instruction_pointer,
+            groups: guest_groups,
         },
         progress: options.output.is_some() && !options.no_progress,
     })
@@ -542,8 +552,7 @@ fn workload(
         if capture.environment {
             flags |= FLAG_TRACE_ENVIRONMENT;
         }
-        let groups = options.events.map_or(0, |groups| groups.guest());
-        flags |= u64::from(groups) << TRACE_GROUPS_SHIFT;
+        flags |= u64::from(capture.groups) << TRACE_GROUPS_SHIFT;
         if capture.rip {
             flags |= FLAG_TRACE_RIP;
         }

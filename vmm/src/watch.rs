@@ -76,6 +76,8 @@ pub struct Watch {
     signals: Option<NumberSet>,
     /// Groups of events that are printed; `None`: all that the guest writes.
     groups: Option<Groups>,
+    /// Groups that the guest writes only when asked (`vitrine_abi::event::change::group`).
+    pub guest_groups: u8,
 }
 
 /// The host's half of the log's filter, which can be replaced while the log is written. `None`: all that the guest lets through is printed.
@@ -144,6 +146,11 @@ impl Watch {
             .map(|text| parse("-e", &text, &Definitions::default()))
             .transpose()?;
         let calls = groups.is_none_or(Groups::syscalls);
+        let guest_groups = match (groups, &filter) {
+            (Some(groups), _) => groups.guest(),
+            (None, Some(filter)) => Groups::named_in(filter),
+            (None, None) => 0,
+        };
         let filtered = filter.is_some() || set.is_some();
         let shown = Shown::default();
         if rules.is_empty() && !filtered && calls {
@@ -158,6 +165,7 @@ impl Watch {
                 }),
                 signals: strace.signals,
                 groups,
+                guest_groups,
                 shown,
                 ..Watch::default()
             });
@@ -206,6 +214,7 @@ impl Watch {
             shown,
             signals: strace.signals,
             groups,
+            guest_groups,
         })
     }
 

@@ -266,7 +266,7 @@ body! {
         uid: u32,
         /// Group.
         gid: u32,
-        /// Explicit padding.
-        pad: u32,
+        /// 1: its contents are those of the host's file with these numbers, nothing has changed them here.
+        host: u32,
     }
 }

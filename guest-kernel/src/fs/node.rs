@@ -249,6 +249,11 @@ impl Node {
         inode.as_any().downcast_ref::<Node>()?.me.upgrade()
     }
 
+    /// Whether it is a file of the host's whose contents nobody has changed here.
+    pub fn is_original(&self) -> bool {
+        matches!(&self.body, Body::File(contents) if contents.is_original())
+    }
+
     /// Type bits.
     pub fn kind(&self) -> u32 {
         self.attr.lock().mode & S_IFMT

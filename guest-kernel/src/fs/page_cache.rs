@@ -338,6 +338,12 @@ impl Contents {
         self.state.lock().size
     }
 
+    /// Whether these are the contents of a file of the host's, as they are there.
+    pub fn is_original(&self) -> bool {
+        let state = self.state.lock();
+        state.lower.is_some() && !state.modified
+    }
+
     /// Bytes, and 512-byte blocks unless the host's figure still holds.
     pub fn usage(&self) -> (u64, Option<u64>) {
         let state = self.state.lock();

@@ -29,6 +29,11 @@ impl Running {
         }
         Ok(Running(location))
     }
+
+    /// Whether it is a file of the host's whose contents nobody has changed here.
+    pub fn is_original(&self) -> bool {
+        node(&self.0).is_some_and(|node| node.is_original())
+    }
 }
 
 impl Clone for Running {

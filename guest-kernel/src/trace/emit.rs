@@ -91,6 +91,8 @@ pub struct Program<'a> {
     pub cwd: &'a [u8],
     /// The executable.
     pub file: Metadata,
+    /// Whether its contents are the host's.
+    pub original: bool,
 }
 
 /// The process runs another program, in `task`; `caller` called execve, and ends if it is another. To be called when exec can no longer fail.
@@ -104,6 +106,7 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
         arguments,
         cwd,
         ref file,
+        original,
     } = *program;
     let credentials = task.credentials();
     let body = ExecBody {
@@ -128,7 +131,7 @@ pub fn exec(caller: &Task, task: &Task, program: &Program<'_>) {
             mode: file.mode,
             uid: file.uid,
             gid: file.gid,
-            pad: 0,
+            host: original.into(),
         };
         record.item(tag::STRUCT, change::field::FILE, 0, 0, file.as_bytes());
         if caller.tid != task.tid {

@@ -12,6 +12,7 @@ use crate::{
         Captured, ConfigEvent, Event, EventKind, ExecEvent, ExitEvent, FdInfo, ParkEvent, Phase,
         ResumeEvent, Strings, SyscallEvent,
     },
+    executable::file_json,
     hits,
 };
 use std::io::{self, Write};
@@ -221,6 +222,9 @@ impl JsonSink {
             signed(out, "old_tid", caller.into());
         }
         event.extra.json(out);
+        if let Some(file) = event.extra.file {
+            file_json(out, &file, exec.identity.as_deref());
+        }
         self.tail();
     }
 

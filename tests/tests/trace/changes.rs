@@ -11,6 +11,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("events::every_kind_fits_the_schema", every_kind),
         Trial::test("events::only_what_is_asked_for", only_asked),
         Trial::test("events::unknown_group", unknown_group),
+        Trial::test("events::executables", executables),
+        Trial::test("events::a_filter_asks_for_them", by_filter),
     ]
 }
 
@@ -142,4 +144,64 @@ fn unknown_group() -> Result<(), Failed> {
         return Ok(());
     }
     Err(format!("{:?}: {said}", outcome.status).into())
+}
+
+/// A program's file is known by its hash, but only as long as it is the host's.
+fn executables() -> Result<(), Failed> {
+    const SCRIPT: &str = "/bin/true; cp /bin/true /usr/bin/env; /usr/bin/env";
+    let path = std::env::temp_dir().join(format!("vitrine-executables-{}", std::process::id()));
+    let mut command = Command::new(vitrine());
+    command.args(["run", "--events", "process", "--format", "json", "-o"]);
+    command.arg(&path);
+    command.args(["--user", "0:0", "--", "/bin/sh", "-c", SCRIPT]);
+    let outcome = run(command, b"", Duration::from_secs(30))?;
+    let text =
+        std::fs::read(&path).map_err(|error| format!("{error}\n{}", excerpt(&outcome.stderr)))?;
+    let _ = std::fs::remove_file(&path);
+    let events = parsed(&String::from_utf8(text)?)?;
+    let file = |name: &str| {
+        let mut found = events.iter().filter(|event| event["type"] == "exec");
+        let found =
+            found.find(|event| event["exe"].as_str().is_some_and(|exe| exe.ends_with(name)));
+        found
+            .map(|event| event["file"].clone())
+            .ok_or(format!("no {name} was executed"))
+    };
+    let original = file("/true")?;
+    let sum = Command::new("sha256sum").arg("/bin/true").output()?;
+    let sum = String::from_utf8(sum.stdout)?;
+    let sum = sum.split(' ').next();
+    if original["sha256"].as_str() != sum || original["elf"]["kind"].is_null() {
+        return Err(format!("sha256sum says {sum:?}, the event {original}").into());
+    }
+    let changed = file("/env")?;
+    if changed["original"] != false || !changed["sha256"].is_null() {
+        return Err(format!("what the host has says nothing of {changed}").into());
+    }
+    Ok(())
+}
+
+/// What a filter names is written without `--events`.
+fn by_filter() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("vitrine-by-filter-{}", std::process::id()));
+    let mut command = Command::new(vitrine());
+    command.args([
+        "run",
+        "--filter",
+        "evt.type = mapping",
+        "--format",
+        "json",
+        "-o",
+    ]);
+    command.arg(&path).args(["--", "/bin/true"]);
+    let outcome = run(command, b"", Duration::from_secs(20))?;
+    let text =
+        std::fs::read(&path).map_err(|error| format!("{error}\n{}", excerpt(&outcome.stderr)))?;
+    let _ = std::fs::remove_file(&path);
+    let events = parsed(&String::from_utf8(text)?)?;
+    match events.iter().find(|event| event["type"] != "mapping") {
+        _ if events.is_empty() => Err("nothing was told".into()),
+        Some(event) => Err(format!("nobody asked for {event}").into()),
+        None => Ok(()),
+    }
 }

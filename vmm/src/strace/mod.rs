@@ -104,6 +104,7 @@ fn run(mut strace: Strace) -> Result<Ending, Refusal> {
         string: limit.max(256),
         environment: strace.print.abbreviated != vitrine_introspect::select::CallSet::ALL,
         rip: strace.print.instruction_pointer,
+        groups: 0,
     };
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if strace.summary != Summary::Only {

@@ -130,6 +130,7 @@ fn report(caller: &Task, task: &Task) {
         .as_ref()
         .and_then(|file| file.inode.metadata().ok())
         .unwrap_or_default();
+    let original = executable.as_ref().is_some_and(Running::is_original);
     let path = executable.map_or_else(|| Arc::from(&b""[..]), |file| file.path.clone());
     let cwd = task.fs.lock().cwd.lock().path.clone();
     let program = trace::Program {
@@ -137,6 +138,7 @@ fn report(caller: &Task, task: &Task) {
         arguments: &process.arguments.lock(),
         cwd: &cwd,
         file,
+        original,
     };
     trace::exec(caller, task, &program);
 }
