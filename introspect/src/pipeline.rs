@@ -72,7 +72,7 @@ impl Pipeline {
         self.selection = selection;
     }
 
-    /// Prints only what `only` says; what is lost or corrupt is always told.
+    /// Prints only what `only` says; what is lost or corrupt, and that other rules are in force, is always told.
     pub fn only(&mut self, only: Only) {
         self.only = Some(only);
     }
@@ -107,7 +107,10 @@ impl Pipeline {
                 let found = identify(event);
                 event = self.decoder.identified(found);
             }
-            let always = matches!(event.kind, EventKind::Drops { .. } | EventKind::Corrupt(_));
+            let always = matches!(
+                event.kind,
+                EventKind::Drops { .. } | EventKind::Corrupt(_) | EventKind::Config(_)
+            );
             for sink in &mut self.sinks {
                 if wanted || always {
                     sink.event(event)?;

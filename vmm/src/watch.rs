@@ -2,7 +2,7 @@
 //! and the half that is left to the host.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vitrine_introspect::Event;
 use vitrine_introspect::change::Groups;
@@ -82,17 +82,44 @@ pub struct Watch {
 
 /// The host's half of the log's filter, which can be replaced while the log is written. `None`: all that the guest lets through is printed.
 #[derive(Clone, Default)]
-pub struct Shown(Arc<Mutex<Option<Residual>>>);
+pub struct Shown(Arc<Mutex<Halves>>);
+
+#[derive(Default)]
+struct Halves {
+    now: Option<Residual>,
+    /// What follows when the log says that this change, or a later one, is in force.
+    next: Option<(u64, Residual)>,
+}
 
 impl Shown {
-    /// Replaces it.
+    fn lock(&self) -> MutexGuard<'_, Halves> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces it at once.
     pub fn replace(&self, residual: Option<Residual>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = residual;
+        self.lock().now = residual;
+    }
+
+    /// Replaces it when the log has come to the change with this number: what was recorded before is judged by what was in force then. `None`: there will
+    /// be no such change.
+    pub fn expect(&self, next: Option<(u64, Residual)>) {
+        self.lock().next = next;
     }
 
     fn accepts(&self, event: &Event) -> bool {
-        let mut residual = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        residual
+        let mut halves = self.lock();
+        let is_due = match (&event.kind, &halves.next) {
+            (EventKind::Config(config), Some((number, _))) => config.generation >= *number,
+            // The change may be among what is lost.
+            (EventKind::Drops { .. }, Some(_)) => true,
+            _ => false,
+        };
+        if is_due {
+            halves.now = halves.next.take().map(|(_, residual)| residual);
+        }
+        halves
+            .now
             .as_mut()
             .is_none_or(|residual| residual.accepts(event))
     }
@@ -220,6 +247,9 @@ impl Watch {
 
     /// Whether an event that the guest let through is to be printed.
     pub fn accepts(&mut self, event: &Event) -> bool {
+        let logged =
+            matches!(&event.kind, EventKind::Syscall(call) if call.hits().any(|hit| hit.logs()));
+        let wanted = self.shown.accepts(event);
         match &event.kind {
             // Whoever reads a log has to know by which rules it was written.
             EventKind::Config(_) => return true,
@@ -227,9 +257,6 @@ impl Watch {
             EventKind::Exec(exec) if exec.snapshot => return false,
             _ => {}
         }
-        let logged =
-            matches!(&event.kind, EventKind::Syscall(call) if call.hits().any(|hit| hit.logs()));
-        let wanted = self.shown.accepts(event);
         let shown = match (&event.kind, &self.signals) {
             (EventKind::Signal(body), Some(set)) => {
                 u32::try_from(body.signo).is_ok_and(|signo| set.contains(signo))

@@ -159,7 +159,7 @@ pub fn replace_filter(request: &FilterRequest<'_>) -> Result<(), vitrine_abi::fi
     }
     if (told || events_on()) && !request.change.is_empty() {
         let generation = filter::current().map_or(0, |active| active.filter.header.generation);
-        snapshot::config(generation.into(), request);
+        snapshot::config(generation, request);
     }
     Ok(())
 }

@@ -250,7 +250,7 @@ impl Policy {
     /// The followers have changed: watches what they want to see.
     pub fn followers_changed(&self) -> Result<(), Failure> {
         let state = self.lock();
-        self.install(&state, state.generation, "", "")
+        self.install(&state, &state, "", "")
     }
 
     fn put_in_force(
@@ -261,16 +261,17 @@ impl Policy {
         text: &str,
     ) -> Result<(), Failure> {
         next.generation += 1;
-        self.install(&next, next.generation, change, text)?;
+        self.install(state, &next, change, text)?;
         *state = next;
         tracing::info!("{change} {text}");
         Ok(())
     }
 
+    /// Puts `state` in the place of `before`. `change`: what was done, to what (`text`), for the log; empty: nothing that it has to tell.
     fn install(
         &self,
+        before: &State,
         state: &State,
-        generation: u64,
         change: &str,
         text: &str,
     ) -> Result<(), Failure> {
@@ -296,19 +297,16 @@ impl Policy {
         if !recorded {
             header.flags = 0;
         }
-        header.generation = u32::try_from(generation).unwrap_or(u32::MAX).into();
+        header.generation = u32::try_from(state.generation).unwrap_or(u32::MAX).into();
         header.buffer_limit = header.buffer_limit.max(self.capture.buffer);
         header.string_limit = header.string_limit.max(self.capture.string);
         if recorded {
             self.ring.set_active(true);
         }
         // From now on the guest records for several: each of them looks at all of it by itself.
-        if let Some(expr) = &state.shown {
-            self.shown
-                .replace(Some(Residual::new(Arc::clone(expr), Vec::new())));
-        } else {
-            let nothing = Arc::new(Expr::Const(false));
-            self.shown.replace(Some(Residual::new(nothing, Vec::new())));
+        self.shown.replace(Some(shown_by(before)));
+        if !change.is_empty() {
+            self.shown.expect(Some((state.generation, shown_by(state))));
         }
         let request = FilterRequest {
             change: change.as_bytes(),
@@ -316,10 +314,20 @@ impl Policy {
             filter: &compiler.filter.encode(),
         };
         self.requests
-            .ask(REQUEST_FILTER, &request.encode(), PATIENCE)?;
+            .ask(REQUEST_FILTER, &request.encode(), PATIENCE)
+            .inspect_err(|_| self.shown.expect(None))?;
         self.ring.set_active(recorded);
         Ok(())
     }
+}
+
+/// What the log shows of all that is recorded.
+fn shown_by(state: &State) -> Residual {
+    let expr = state.shown.as_ref().map(Arc::clone);
+    Residual::new(
+        expr.unwrap_or_else(|| Arc::new(Expr::Const(false))),
+        Vec::new(),
+    )
 }
 
 fn language(error: filter::Error) -> Failure {
