@@ -38,6 +38,7 @@ pub mod pipe;
 pub mod procfs;
 pub mod pseudo;
 pub mod pty;
+mod quota;
 pub mod ready;
 pub mod running;
 pub mod signalfd;
