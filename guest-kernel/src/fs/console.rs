@@ -5,6 +5,7 @@
 //! with the host's attributes.
 
 mod host_file;
+mod mapped;
 mod stream;
 
 use super::{

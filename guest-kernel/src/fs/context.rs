@@ -57,7 +57,7 @@ pub fn init(boot: &BootInfo, cwd: &[u8]) -> Result<Arc<FsContext>, Errno> {
         devpts::root(),
         "rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=666",
     )?;
-    let shm = tmpfs::root(0o1777, 0, 0);
+    let shm = tmpfs::root(0o1777, 0, 0, None);
     // A device file system without the directory simply has no /dev/shm.
     let _ = mount_at(b"/dev/shm", "tmpfs", shm, "rw,nosuid,nodev");
     let cwd = Walker::kernel(cwd)

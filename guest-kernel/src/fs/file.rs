@@ -1,7 +1,7 @@
 //! The open file description.
 
 use super::{FileOps, Location, PollEvents, PollTable, locks, node::Node};
-use crate::{Errno, SysResult, sync::Mutex};
+use crate::{Errno, SysResult, signal::info::SI_SIGIO, sync::Mutex, task::Process};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use linux_raw_sys::general::*;
@@ -14,8 +14,31 @@ pub struct Owner {
     pub kind: u32,
     /// Thread, process or process-group id; 0: nobody.
     pub id: i32,
+    /// Real and effective user id of who chose it.
+    pub user: [u32; 2],
     /// The signal to send instead of SIGIO; 0: SIGIO.
     pub signal: u32,
+}
+
+impl Owner {
+    /// Whether it may be sent a signal: who chose it could have done so itself.
+    pub fn may_signal(&self, process: &Process) -> bool {
+        let [uid, euid] = self.user;
+        let threads = process.threads.lock();
+        threads.first().is_some_and(|task| {
+            let theirs = task.credentials();
+            let same = |id: u32| id == theirs.suid || id == theirs.uid;
+            euid == 0 || same(euid) || same(uid)
+        })
+    }
+
+    /// `si_code` of the chosen signal for a reason: signals that have codes of their own get another.
+    pub fn code(&self, reason: i32) -> i32 {
+        match self.signal {
+            SIGILL | SIGFPE | SIGSEGV | SIGBUS | SIGTRAP | SIGCHLD | SIGSYS => SI_SIGIO,
+            _ => reason,
+        }
+    }
 }
 
 /// An open file description: shared by dup and fork. Its last reference calls [`FileOps::release`].
@@ -55,6 +78,15 @@ impl File {
     /// It is an open for writing of a file with a name: that can't run now. `node` has begun to count it.
     pub fn set_writes(&self, node: Arc<Node>) {
         self.writes.call_once(|| node);
+    }
+
+    /// Sets or clears one status flag.
+    pub fn set_flag(&self, flag: u32, on: bool) {
+        if on {
+            self.flags.fetch_or(flag, Ordering::Relaxed);
+        } else {
+            self.flags.fetch_and(!flag, Ordering::Relaxed);
+        }
     }
 
     /// Access mode and status flags.

@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod anon;
+pub mod async_io;
 pub mod console;
 pub mod context;
 pub mod devfs;
@@ -37,6 +38,7 @@ pub mod pipe;
 pub mod procfs;
 pub mod pseudo;
 pub mod pty;
+mod quota;
 pub mod ready;
 pub mod running;
 pub mod signalfd;
@@ -449,6 +451,12 @@ pub trait FileOps: Send + Sync {
     }
     /// Flags changed by F_SETFL or FIONBIO; most need nothing.
     fn flags_changed(&self, _file: &File) {}
+    /// Whom O_ASYNC makes listen; `None`: there are no signals for this kind of file.
+    fn listeners(&self, _file: &File) -> Option<&async_io::Listeners> {
+        None
+    }
+    /// O_ASYNC was set.
+    fn became_async(&self, _file: &File) {}
     /// The last descriptor to this open description was closed.
     fn release(&self, _file: &File) {}
 }

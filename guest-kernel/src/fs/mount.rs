@@ -113,7 +113,7 @@ pub fn root_location() -> Location {
     let first = list().first().cloned();
     let inode = match first {
         Some(mount) => mount.root.clone(),
-        None => super::tmpfs::root(0o755, 0, 0),
+        None => super::tmpfs::root(0o755, 0, 0, None),
     };
     Location {
         inode,

@@ -6,7 +6,7 @@
 
 use super::{
     Inode, Metadata, Ownership, Timestamp, access, directory::Directory, hostfs::Lower, now,
-    page_cache::Contents,
+    page_cache::Contents, quota::Quota,
 };
 use crate::{Errno, sync::Mutex};
 use alloc::{
@@ -31,6 +31,8 @@ pub struct Superblock {
     pub magic: u64,
     /// Device number of nodes that don't take their directory's.
     pub dev: u64,
+    /// The limit on its contents, if it has one.
+    pub quota: Option<Arc<Quota>>,
     next_ino: AtomicU64,
     /// Host files with several names, by device and inode number: one node for all of them.
     linked: Mutex<BTreeMap<(u64, u64), Arc<Node>>>,
@@ -40,10 +42,21 @@ pub struct Superblock {
 impl Superblock {
     /// A new file system.
     pub fn new(kind: &'static str, magic: u64, dev: u64) -> Arc<Superblock> {
+        Self::with_quota(kind, magic, dev, None)
+    }
+
+    /// A new file system whose contents take at most so many pages.
+    pub fn with_quota(
+        kind: &'static str,
+        magic: u64,
+        dev: u64,
+        limit: Option<u64>,
+    ) -> Arc<Superblock> {
         Arc::new(Superblock {
             kind,
             magic,
             dev,
+            quota: limit.map(|pages| Arc::new(Quota::new(pages))),
             next_ino: AtomicU64::new(FIRST_INO),
             linked: Mutex::new(BTreeMap::new()),
             mounted_at: Mutex::new(Arc::from(&b"/"[..])),
@@ -161,7 +174,7 @@ impl Node {
     pub fn new(fs: &Arc<Superblock>, new: NewNode) -> Arc<Node> {
         let stamp = now();
         let body = match new.mode & S_IFMT {
-            S_IFREG => Body::File(Contents::empty()),
+            S_IFREG => Body::File(Contents::empty(fs.quota.clone())),
             S_IFDIR => Body::Dir(Mutex::new(Directory::default())),
             S_IFLNK => Body::Symlink(Mutex::new(new.target)),
             _ => Body::Special,

@@ -365,12 +365,19 @@ impl Inode for Node {
         }
         let keep = mode & FALLOC_FL_KEEP_SIZE != 0;
         let grows = end > contents.size() && !keep;
+        let room = |pages: u64| match &self.fs.quota {
+            Some(quota) => quota.check(pages),
+            None => Ok(()),
+        };
         match mode & !FALLOC_FL_KEEP_SIZE {
             0 => {
                 if grows && self.is_sealed(F_SEAL_GROW) {
                     return Err(Errno::EPERM);
                 }
                 page_cache::check_space(len.div_ceil(PAGE_SIZE))?;
+                if grows {
+                    room((end - contents.size()).div_ceil(PAGE_SIZE))?;
+                }
             }
             FALLOC_FL_PUNCH_HOLE if keep => {
                 if self.is_sealed(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) {
@@ -431,6 +438,16 @@ impl Inode for Node {
 
     fn statfs(&self) -> Result<StatFs, Errno> {
         let frames = frame::stats();
+        if let Some(quota) = &self.fs.quota {
+            return Ok(StatFs {
+                kind: self.fs.magic,
+                bsize: PAGE_SIZE,
+                blocks: quota.limit,
+                bfree: quota.left(),
+                files: frames.total / 2,
+                ffree: frames.free / 2,
+            });
+        }
         Ok(StatFs {
             kind: self.fs.magic,
             bsize: PAGE_SIZE,

@@ -4,7 +4,7 @@
 //! mappings: what is written to one is seen by the other. A page is *dirty* when it differs from the host's: a clean one
 //! that nobody maps can be given back ([`reclaim`]).
 
-use super::{Sink, Source, hostfs::Lower, io};
+use super::{Sink, Source, hostfs::Lower, io, quota::Quota};
 use crate::{
     Errno, SysResult, hostcall,
     mm::frame::{self, Frame},
@@ -52,6 +52,8 @@ struct State {
     /// Where a sequential reader will come next, and how much it gets then.
     next_fill: u64,
     window: u64,
+    /// The limit that its pages count against.
+    quota: Option<Arc<Quota>>,
     /// On the list of files with pages that can be given back.
     listed: bool,
 }
@@ -113,6 +115,12 @@ impl Chunk {
 }
 
 impl State {
+    fn check_quota(&self, pages: u64) -> Result<(), Errno> {
+        self.quota
+            .as_ref()
+            .map_or(Ok(()), |quota| quota.check(pages))
+    }
+
     fn pages(&self) -> u64 {
         self.size.div_ceil(PAGE_SIZE)
     }
@@ -131,6 +139,9 @@ impl State {
         let slot = (index % CHUNK) as usize;
         if chunk.frames[slot].replace(frame).is_none() {
             self.present += 1;
+            if let Some(quota) = &self.quota {
+                quota.take(1);
+            }
         }
         if dirty {
             chunk.dirty |= 1 << slot;
@@ -226,6 +237,7 @@ impl State {
         if let Some(frame) = self.find(index)? {
             return Ok(frame);
         }
+        self.check_quota(1)?;
         let frame = new_frame()?;
         self.put(index, frame.clone(), true);
         Ok(frame)
@@ -293,6 +305,9 @@ impl State {
                 if (start..end).contains(&index) {
                     if let Some(frame) = chunk.frames[slot as usize].take() {
                         self.present -= 1;
+                        if let Some(quota) = &self.quota {
+                            quota.give(1);
+                        }
                         mapped |= frame.references() > 1;
                     }
                     chunk.dirty &= !(1 << slot);
@@ -306,18 +321,26 @@ impl State {
     }
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(quota) = &self.quota {
+            quota.give(self.present);
+        }
+    }
+}
+
 impl Contents {
-    /// The contents of a new, empty file.
-    pub fn empty() -> Arc<Contents> {
-        Self::with(0, None)
+    /// The contents of a new, empty file, whose pages count against `quota`.
+    pub fn empty(quota: Option<Arc<Quota>>) -> Arc<Contents> {
+        Self::with(0, None, quota)
     }
 
     /// The contents of a host file of `size` bytes.
     pub fn of_host(lower: Arc<Lower>, size: u64) -> Arc<Contents> {
-        Self::with(size, Some(lower))
+        Self::with(size, Some(lower), None)
     }
 
-    fn with(size: u64, lower: Option<Arc<Lower>>) -> Arc<Contents> {
+    fn with(size: u64, lower: Option<Arc<Lower>>, quota: Option<Arc<Quota>>) -> Arc<Contents> {
         Arc::new(Contents {
             state: Mutex::new(State {
                 size,
@@ -328,6 +351,7 @@ impl Contents {
                 modified: false,
                 next_fill: 0,
                 window: 0,
+                quota,
                 listed: false,
             }),
         })
@@ -454,6 +478,7 @@ impl Contents {
                 Some(frame) => (frame.clone(), false),
                 None => {
                     check_space(1)?;
+                    state.check_quota(1)?;
                     if covers {
                         (new_frame().map_err(|_| Errno::ENOSPC)?, true)
                     } else {

@@ -11,6 +11,7 @@ pub use fifo::open_fifo;
 
 use super::{
     Description, File, FileOps, Inode, Metadata, PollEvents, PollTable, Sink, Source, access, anon,
+    async_io::{Event, Listeners},
 };
 use crate::{
     Errno, SysResult, mm, sched, signal,
@@ -41,6 +42,9 @@ pub struct Pipe {
     read_queue: Arc<WaitQueue>,
     /// Woken when room appears, or readers come or go.
     write_queue: Arc<WaitQueue>,
+    /// Readers and writers that want signals.
+    read_listeners: Listeners,
+    write_listeners: Listeners,
     metadata: Metadata,
     fifo: Option<(u64, u64)>,
 }
@@ -74,6 +78,8 @@ impl Pipe {
             }),
             read_queue: Arc::new(WaitQueue::new()),
             write_queue: Arc::new(WaitQueue::new()),
+            read_listeners: Listeners::new(),
+            write_listeners: Listeners::new(),
             metadata,
             fifo,
         })
@@ -156,6 +162,7 @@ impl PipeEnd {
                     total += n;
                     if n > 0 {
                         self.pipe.read_queue.wake_all();
+                        self.pipe.read_listeners.tell(Event::In);
                     }
                 }
                 Err(error) => {
@@ -201,6 +208,7 @@ impl PipeEnd {
                     if wake {
                         self.pipe.write_queue.wake_all();
                     }
+                    self.pipe.write_listeners.tell(Event::Out);
                     return result;
                 }
                 if state.writers == 0 {
@@ -271,14 +279,19 @@ fn fill(buffer: &mut Buffer, src: &mut dyn Source, merge: bool, packets: bool) -
 
 impl Drop for PipeEnd {
     fn drop(&mut self) {
-        {
+        let one_sided = {
             let mut state = self.pipe.state.lock();
             state.readers -= usize::from(self.read);
             state.writers -= usize::from(self.write);
-        }
+            (state.readers == 0) != (state.writers == 0)
+        };
         // Each side may wait for the other to vanish, and poll shows it to both.
         self.pipe.read_queue.wake_all();
         self.pipe.write_queue.wake_all();
+        if one_sided {
+            self.pipe.read_listeners.tell(Event::In);
+            self.pipe.write_listeners.tell(Event::Out);
+        }
     }
 }
 
@@ -335,6 +348,14 @@ impl FileOps for PipeEnd {
         let bytes = self.pipe.state.lock().buffer.bytes();
         mm::user::write(arg, &i32::try_from(bytes).unwrap_or(i32::MAX))?;
         Ok(0)
+    }
+
+    fn listeners(&self, _file: &File) -> Option<&Listeners> {
+        Some(if self.read {
+            &self.pipe.read_listeners
+        } else {
+            &self.pipe.write_listeners
+        })
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {

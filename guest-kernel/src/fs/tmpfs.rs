@@ -11,9 +11,9 @@ use linux_raw_sys::general::{S_IFDIR, S_IFREG};
 /// TMPFS_MAGIC (statfs(2)).
 pub const MAGIC: u64 = 0x0102_1994;
 
-/// A new, empty file system: its root directory.
-pub fn root(mode: u32, uid: u32, gid: u32) -> Arc<dyn Inode> {
-    let fs = Superblock::new("tmpfs", MAGIC, Superblock::new_dev());
+/// A new, empty file system whose contents take at most so many pages: its root directory.
+pub fn root(mode: u32, uid: u32, gid: u32, limit: Option<u64>) -> Arc<dyn Inode> {
+    let fs = Superblock::with_quota("tmpfs", MAGIC, Superblock::new_dev(), limit);
     root_of(&fs, mode, uid, gid)
 }
 

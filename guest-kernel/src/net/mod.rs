@@ -14,7 +14,10 @@ pub mod unix;
 
 use crate::{
     Errno, SysResult,
-    fs::{Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, anon, pipe},
+    fs::{
+        Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, anon,
+        async_io::Listeners, pipe,
+    },
 };
 use alloc::{format, sync::Arc, vec::Vec};
 use core::any::Any;
@@ -107,6 +110,10 @@ pub trait Socket: Send + Sync {
     }
     /// Readiness; adds the queues that change it.
     fn poll(&self, table: &mut PollTable) -> PollEvents;
+    /// It is an open file now, with this inode number.
+    fn got_file(&self, ino: u64);
+    /// The files that want signals.
+    fn listeners(&self) -> &Listeners;
     /// ioctl(2).
     fn ioctl(&self, request: u32, arg: u64) -> SysResult;
     /// The file is gone: nobody calls again.
@@ -148,7 +155,9 @@ fn check_type(family: i32, kind: i32) -> Result<(), Errno> {
 
 /// An open file for a socket. `flags`: `O_NONBLOCK` or 0.
 pub fn open_file(socket: Arc<dyn Socket>, flags: u32) -> Arc<File> {
-    let metadata = anon::metadata(anon::SOCKFS_DEV, anon::next_ino(), S_IFSOCK | 0o777);
+    let ino = anon::next_ino();
+    socket.got_file(ino);
+    let metadata = anon::metadata(anon::SOCKFS_DEV, ino, S_IFSOCK | 0o777);
     File::new_nameless(
         Arc::new(SocketFile { socket, metadata }),
         O_RDWR | flags & O_NONBLOCK,
@@ -216,6 +225,10 @@ impl FileOps for SocketFile {
 
     fn ioctl(&self, _file: &File, request: u32, arg: u64) -> SysResult {
         self.socket.ioctl(request, arg)
+    }
+
+    fn listeners(&self, _file: &File) -> Option<&Listeners> {
+        Some(self.socket.listeners())
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {

@@ -10,6 +10,8 @@ pub const SI_KERNEL: i32 = 0x80;
 pub const SI_TIMER: i32 = -2;
 /// `si_code`: queued SIGIO.
 pub const SI_SIGIO: i32 = -5;
+/// `si_code` of SIGIO: the connection ended; the last of its codes.
+pub const POLL_HUP: i32 = 6;
 /// `si_code`: sent by tkill(2) or tgkill(2).
 pub const SI_TKILL: i32 = -6;
 /// `si_code` of SIGCHLD: the child stopped.
@@ -89,6 +91,8 @@ impl SigInfo {
                 SIGCHLD => Layout::Child,
                 SIGIO => Layout::Poll,
                 SIGSYS => Layout::Sys,
+                // What F_SETSIG chose, with what became possible.
+                _ if self.code <= POLL_HUP => Layout::Poll,
                 _ => Layout::Kill,
             }
         } else {

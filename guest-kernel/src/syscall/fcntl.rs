@@ -63,10 +63,10 @@ pub fn dup3(old: i32, new: i32, flags: u32) -> SysResult {
 }
 
 /// Status flags that F_SETFL changes.
-const SETTABLE: u32 = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC;
+const SETTABLE: u32 = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 
-/// Changes status flags and tells the file.
-pub fn set_status(file: &File, flags: u32) -> Result<(), Errno> {
+/// Changes status flags and tells the file, whose descriptor is `fd`.
+pub fn set_status(file: &Arc<File>, fd: i32, flags: u32) -> Result<(), Errno> {
     let old = file.flags();
     let noatime = flags & O_NOATIME != 0 && old & O_NOATIME == 0;
     if noatime && let Some(place) = &file.location {
@@ -75,12 +75,28 @@ pub fn set_status(file: &File, flags: u32) -> Result<(), Errno> {
             return Err(Errno::EPERM);
         }
     }
+    if (flags ^ old) & FASYNC != 0 {
+        set_async(file, fd, flags & FASYNC != 0);
+    }
+    let old = file.flags();
     let new = old & !SETTABLE | flags & SETTABLE;
     if new != old {
         file.flags.store(new, Ordering::Relaxed);
         file.ops.flags_changed(file);
     }
     Ok(())
+}
+
+/// Sets or clears O_ASYNC; whether the file knows it.
+pub fn set_async(file: &Arc<File>, fd: i32, on: bool) -> bool {
+    let Some(listeners) = file.ops.listeners(file) else {
+        return false;
+    };
+    listeners.set(file, fd, on);
+    if on {
+        file.ops.became_async(file);
+    }
+    true
 }
 
 /// fcntl(2).
@@ -111,7 +127,7 @@ pub fn fcntl(fd: i32, command: u32, arg: u64) -> SysResult {
         _ => {}
     }
     match command {
-        F_SETFL => set_status(&file, arg as u32).map(|()| 0),
+        F_SETFL => set_status(&file, fd, arg as u32).map(|()| 0),
         F_GETLK | F_OFD_GETLK => get_lock(&file, arg, command == F_OFD_GETLK),
         F_SETLK | F_SETLKW => set_lock(&file, arg, command == F_SETLKW, false),
         F_OFD_SETLK | F_OFD_SETLKW => set_lock(&file, arg, command == F_OFD_SETLKW, true),
@@ -186,7 +202,13 @@ fn set_owner(file: &File, kind: u32, id: i32) -> SysResult {
         return Err(Errno::ESRCH);
     }
     let mut owner = file.owner.lock();
-    *owner = Owner { kind, id, ..*owner };
+    let mine = fs::access::current();
+    *owner = Owner {
+        kind,
+        id,
+        user: [mine.uid, mine.euid],
+        ..*owner
+    };
     Ok(0)
 }
 

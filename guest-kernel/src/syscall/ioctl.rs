@@ -1,6 +1,9 @@
 //! ioctl(2): what every descriptor answers, and the way to the file's own operations.
 
-use super::{Table, fcntl::set_status};
+use super::{
+    Table,
+    fcntl::{set_async, set_status},
+};
 use crate::{Errno, SysResult, call, fs, mm::user};
 use linux_raw_sys::{
     general::{FASYNC, O_NONBLOCK, S_IFMT, S_IFREG},
@@ -28,7 +31,7 @@ pub fn ioctl(fd: i32, request: u32, arg: u64) -> SysResult {
     let set_flag = |flag: u32| {
         let on = user::read::<i32>(arg)? != 0;
         let flags = file.flags();
-        set_status(&file, if on { flags | flag } else { flags & !flag })?;
+        set_status(&file, fd, if on { flags | flag } else { flags & !flag })?;
         Ok(0)
     };
     match request {
@@ -37,7 +40,14 @@ pub fn ioctl(fd: i32, request: u32, arg: u64) -> SysResult {
             Ok(0)
         }
         FIONBIO => set_flag(O_NONBLOCK),
-        FIOASYNC => set_flag(FASYNC),
+        FIOASYNC => {
+            let on = user::read::<i32>(arg)? != 0;
+            let is_on = file.flags() & FASYNC != 0;
+            if on != is_on && !set_async(&file, fd, on) {
+                return Err(Errno::ENOTTY);
+            }
+            Ok(0)
+        }
         FIONREAD | FIOQSIZE | FIGETBSZ => match on_disk() {
             Some(meta) if meta.mode & S_IFMT == S_IFREG => {
                 match request {

@@ -4,11 +4,11 @@ use super::Table;
 use crate::{
     Errno, SysResult, call,
     fs::{self, Location, access, devfs, mount as mounts, path::Walker, procfs, sysfs, tmpfs},
-    mm::user,
+    mm::{frame, user},
 };
 use alloc::{format, string::String, vec::Vec};
 use linux_raw_sys::general::*;
-use vitrine_abi::nr;
+use vitrine_abi::{layout::PAGE_SIZE, nr};
 
 /// Registers this family.
 pub const fn add(table: &mut Table) {
@@ -37,10 +37,21 @@ fn option(options: &[u8], key: &[u8], radix: u32) -> Option<u32> {
     u32::from_str_radix(core::str::from_utf8(value).ok()?, radix).ok()
 }
 
-/// `size=` of tmpfs as /proc/mounts shows it, in KiB; a percentage isn't shown.
-fn size_option(options: &[u8]) -> Option<String> {
+/// `size=` of tmpfs, in pages: bytes, or a percentage of the memory. 0: no limit.
+fn size_option(options: &[u8]) -> Result<Option<u64>, Errno> {
     let mut each = options.split(|b| *b == b',');
-    let value = core::str::from_utf8(each.find_map(|o| o.strip_prefix(b"size="))?).ok()?;
+    let Some(value) = each.find_map(|o| o.strip_prefix(b"size=")) else {
+        return Ok(None);
+    };
+    parse_size(value).ok_or(Errno::EINVAL).map(Some)
+}
+
+fn parse_size(value: &[u8]) -> Option<u64> {
+    let value = core::str::from_utf8(value).ok()?;
+    if let Some(percent) = value.strip_suffix('%') {
+        let percent: u64 = percent.parse().ok()?;
+        return Some(frame::stats().total.saturating_mul(percent) / 100);
+    }
     let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let shift = match value.get(digits.len()..)?.to_ascii_lowercase().as_str() {
         "" => 0,
@@ -49,8 +60,8 @@ fn size_option(options: &[u8]) -> Option<String> {
         "g" => 30,
         _ => return None,
     };
-    let bytes = digits.parse::<u64>().ok()?.checked_shl(shift)?;
-    Some(format!("size={}k", bytes.div_ceil(4096) * 4))
+    let bytes = digits.parse::<u64>().ok()?.checked_mul(1 << shift)?;
+    Some(bytes.div_ceil(PAGE_SIZE))
 }
 
 fn text(addr: u64) -> Result<Vec<u8>, Errno> {
@@ -103,10 +114,20 @@ pub fn mount(source: u64, target: u64, kind: u64, flags: u64, data: u64) -> SysR
     let mode = option(&options, b"mode", 8).unwrap_or(0o1777);
     let (uid, gid) = (option(&options, b"uid", 10), option(&options, b"gid", 10));
     let cred = access::current();
+    let size = match &kind[..] {
+        b"tmpfs" => size_option(&options)?,
+        _ => None,
+    };
     let (root, kind) = match &kind[..] {
         b"tmpfs" | b"ramfs" => {
             let (uid, gid) = (uid.unwrap_or(cred.fsuid), gid.unwrap_or(cred.fsgid));
-            (tmpfs::root(mode, uid, gid), "tmpfs")
+            // Half of the memory, unless told otherwise; ramfs has no limit.
+            let limit = match (&kind[..], size) {
+                (b"ramfs", _) | (_, Some(0)) => None,
+                (_, Some(pages)) => Some(pages),
+                (_, None) => Some(frame::stats().total / 2),
+            };
+            (tmpfs::root(mode, uid, gid, limit), "tmpfs")
         }
         b"proc" => (procfs::root(), "proc"),
         b"sysfs" => (sysfs::root(), "sysfs"),
@@ -121,7 +142,10 @@ pub fn mount(source: u64, target: u64, kind: u64, flags: u64, data: u64) -> SysR
     let named = mounts::FLAGS.iter().filter(|(flag, _)| flags & flag != 0);
     shown.extend(named.map(|(_, name)| String::from(*name)));
     if kind == "tmpfs" {
-        shown.extend(size_option(&options));
+        shown.extend(
+            size.filter(|pages| *pages > 0)
+                .map(|pages| format!("size={}k", pages * 4)),
+        );
         shown.extend((mode != 0o1777).then(|| format!("mode={mode:o}")));
         shown.extend(uid.map(|uid| format!("uid={uid}")));
         shown.extend(gid.map(|gid| format!("gid={gid}")));

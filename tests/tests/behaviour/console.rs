@@ -10,6 +10,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("much_output", much_output),
     ("a_slow_reader", a_slow_reader),
     ("output_to_files", output_to_files),
+    ("mapped_files", mapped_files),
     ("a_full_disk", a_full_disk),
     ("sockets", sockets),
     ("non_blocking_descriptors", non_blocking_descriptors),
@@ -75,6 +76,17 @@ fn output_to_files() -> Result<(), Failed> {
     let folder = Scratch::new()?;
     let script = format!(
         "cd {}; $R sh -c 'echo one; echo two >&2; echo three' > f 2>&1; cat f; $R echo four >> f; cat f; $R echo five > f; cat f",
+        folder.path().display()
+    );
+    Ok(same(&script, 20)?)
+}
+
+fn mapped_files() -> Result<(), Failed> {
+    let folder = Scratch::new()?;
+    let read = "import mmap; m = mmap.mmap(0, 0, prot=mmap.PROT_READ); print(len(m), m[:4], m[-6:]); c = mmap.mmap(0, 0, access=mmap.ACCESS_COPY); c[0] = 65; print(c[:2])";
+    let write = "import mmap, os; m = mmap.mmap(0, 0); m[1:3] = b\"XY\"; print(os.pread(0, 4, 0)); os.pwrite(0, b\"Z\", 0); print(m[:4]); m[9998:] = b\"QR\"";
+    let script = format!(
+        "cd {}; head -c 10000 /dev/zero | tr '\\0' a > f; $R /usr/bin/python3 -c '{read}' < f; cksum < f; $R /usr/bin/python3 -c '{write}' <> f; cksum < f; $R /usr/bin/python3 -c 'import mmap; mmap.mmap(0, 4096)' < f 2>/dev/null; echo $?",
         folder.path().display()
     );
     Ok(same(&script, 20)?)

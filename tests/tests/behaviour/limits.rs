@@ -8,6 +8,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("memory_of_a_child", memory_of_a_child),
     ("memory_of_the_workload", memory_of_the_workload),
     ("memory_of_files", memory_of_files),
+    ("size_of_a_tmpfs", size_of_a_tmpfs),
     ("memory_sizes", memory_sizes),
     ("fork_bomb", fork_bomb),
     ("fork_fails_with_eagain", fork_fails_with_eagain),
@@ -29,6 +30,30 @@ fn memory_of_a_child() -> Result<(), Failed> {
     let lives = text(&outcome) == "alive 137\nchild\n";
     ensure(lives, "the shell didn't live on", &outcome)?;
     told(&outcome)
+}
+
+/// What Linux prints for it (to root, in a mount namespace of its own).
+fn size_of_a_tmpfs() -> Result<(), Failed> {
+    let script = r#"
+d=/tmp/vt-size-$$; mkdir $d && mount -t tmpfs -o size=1m none $d && cd $d || exit
+grep -c " $d tmpfs rw.*size=1024k" /proc/mounts
+stat -f -c '%b %f %S' .
+head -c 2M /dev/zero > a; echo $?; stat -c %s a; stat -f -c '%b %f' .
+rm a; stat -f -c '%b %f' .
+head -c 300k /dev/zero > b; stat -f -c '%b %f' .; truncate -s 4096 b; stat -f -c '%b %f' .
+truncate -s 10M c; stat -f -c '%b %f' .; fallocate -l 2M e; echo $?; fallocate -l 100k f; echo $?
+df -k . | tail -1 | tr -s ' ' | cut -d' ' -f2
+cd /; umount $d; rmdir $d
+mkdir $d; mount -t tmpfs -o size=bad none $d; echo $?; rmdir $d
+"#;
+    let outcome = run_sandbox(&["--user", "0:0"], &["bash", "-c", script], 20)?;
+    let expected =
+        "1\n256 256 4096\n1\n1048576\n256 0\n256 256\n256 181\n256 255\n256 255\n1\n0\n1024\n32\n";
+    Ok(ensure(
+        text(&outcome) == expected,
+        "the size doesn't hold",
+        &outcome,
+    )?)
 }
 
 fn memory_of_the_workload() -> Result<(), Failed> {

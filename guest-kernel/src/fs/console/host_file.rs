@@ -9,9 +9,12 @@ use super::{
         node_ops::{file_size_limit, writable_room},
         pseudo,
     },
-    CHUNK,
+    CHUNK, mapped,
 };
-use crate::{Errno, SysResult, hostcall, mm::user};
+use crate::{
+    Errno, SysResult, hostcall,
+    mm::{MemoryObject, user},
+};
 use alloc::{format, sync::Arc, vec::Vec};
 use core::any::Any;
 use linux_raw_sys::{general::*, ioctl::FIONREAD};
@@ -39,6 +42,7 @@ impl HostFile {
         out: &mut dyn Sink,
         fetch: impl Fn(usize, &mut [u8]) -> SysResult,
     ) -> SysResult {
+        mapped::flush(&self.console);
         let mut buf = alloc::vec![0; out.room().min(CHUNK)];
         let mut done = 0;
         while out.room() > 0 {
@@ -67,6 +71,7 @@ impl HostFile {
         room: usize,
         store: impl Fn(usize, &[u8]) -> SysResult,
     ) -> SysResult {
+        mapped::flush(&self.console);
         let mut buf = Vec::new();
         let mut done = 0;
         while src.left() > 0 && done < room {
@@ -86,6 +91,7 @@ impl HostFile {
                 Err(_) => break,
             }
         }
+        mapped::refresh(&self.console);
         Ok(done)
     }
 }
@@ -175,6 +181,10 @@ impl FileOps for HostFile {
 
     fn poll(&self, _file: &File, _table: &mut PollTable) -> PollEvents {
         PollEvents::IN | PollEvents::OUT | PollEvents::RDNORM | PollEvents::WRNORM
+    }
+
+    fn object(&self) -> Result<Arc<dyn MemoryObject>, Errno> {
+        Ok(mapped::open(self.fd, &self.console))
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {

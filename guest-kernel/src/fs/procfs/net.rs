@@ -1,6 +1,10 @@
-//! /proc/PID/net: tables of sockets and interfaces. They show their heads, and the loopback interface.
+//! /proc/PID/net: tables of sockets and interfaces. They show AF_UNIX sockets, their heads, and the loopback interface.
 
-use super::{super::pseudo::Entry, constant, subject::Subject};
+use super::{
+    super::pseudo::{Entry, Text},
+    constant,
+    subject::Subject,
+};
 
 /// The files.
 pub static ENTRIES: &[Entry<Subject>] = &[
@@ -37,7 +41,9 @@ pub static ENTRIES: &[Entry<Subject>] = &[
     constant("udp", |_| Ok(UDP.into())),
     constant("udp6", |_| Ok(DATAGRAM6.into())),
     constant("unix", |_| {
-        Ok("Num       RefCount Protocol Flags    Type St Inode Path\n".into())
+        let mut all = Text::from("Num       RefCount Protocol Flags    Type St Inode Path\n");
+        all.bytes(&crate::net::unix::lines());
+        Ok(all)
     }),
 ];
 

@@ -4,8 +4,10 @@ use super::{Tty, job};
 use crate::{
     Errno, SysResult,
     fs::{
-        Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source, devices, pseudo,
+        Description, File, FileOps, Metadata, PollEvents, PollTable, Sink, Source,
+        async_io::Listeners, devices, pseudo,
     },
+    sched,
 };
 use alloc::sync::Arc;
 use core::any::Any;
@@ -83,6 +85,25 @@ impl FileOps for TtyFile {
 
     fn ioctl(&self, file: &File, request: u32, arg: u64) -> SysResult {
         self.tty.ioctl(file, request, arg)
+    }
+
+    fn listeners(&self, _file: &File) -> Option<&Listeners> {
+        Some(&self.tty.listeners)
+    }
+
+    /// Who chose nobody means the foreground, or itself.
+    fn became_async(&self, file: &File) {
+        let task = sched::current();
+        let mine = task.credentials();
+        let foreground = self.tty.state.lock().foreground;
+        let mut owner = file.owner.lock();
+        if owner.id == 0 {
+            (owner.kind, owner.id) = match foreground {
+                0 => (F_OWNER_PID, task.process.pid),
+                group => (F_OWNER_PGRP, group),
+            };
+            owner.user = [mine.uid, mine.euid];
+        }
     }
 
     fn metadata(&self) -> Result<Metadata, Errno> {

@@ -19,7 +19,11 @@ mod write;
 pub use file::{Name, TtyFile};
 pub use termios::{Termios1, Winsize};
 
-use super::{Metadata, SetAttr, Timestamp, pseudo};
+use super::{
+    Metadata, SetAttr, Timestamp,
+    async_io::{Event, Listeners},
+    pseudo,
+};
 use crate::{
     Errno,
     signal::{self, SigInfo},
@@ -75,6 +79,8 @@ pub struct Tty {
     node: Mutex<NodeAttributes>,
     /// Woken when there is something to read, and at hang-up.
     input_queue: Arc<WaitQueue>,
+    /// Files that want signals.
+    listeners: Listeners,
 }
 
 /// What the line discipline wants done once the terminal's lock is free.
@@ -112,6 +118,7 @@ impl Tty {
                 ctime: now,
             }),
             input_queue: Arc::new(WaitQueue::new()),
+            listeners: Listeners::new(),
         })
     }
 
@@ -187,6 +194,7 @@ impl Tty {
         }
         if effects.input {
             self.input_queue.wake_all();
+            self.listeners.tell(Event::In);
         }
         if effects.output {
             self.backend.output_queue().wake_all();

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     Errno,
+    fs::async_io::Event,
     net::scm::Ucred,
     sync::{Interruptible, wait_until},
 };
@@ -128,6 +129,7 @@ impl UnixSocket {
         }
         listener.state.lock().pending.push_back(embryo);
         listener.read_queue.wake_all();
+        listener.listeners.tell(Event::In);
         Ok(())
     }
 
@@ -208,8 +210,17 @@ impl UnixSocket {
         self.wake();
         if let Some(peer) = peer.filter(|_| self.is_connected_kind()) {
             // What one end no longer receives, the other can no longer send.
-            peer.state.lock().shutdown |= ((bits & RECEIVE) * SEND) | (bits / SEND);
+            let both = {
+                let mut state = peer.state.lock();
+                state.shutdown |= ((bits & RECEIVE) * SEND) | (bits / SEND);
+                bits == RECEIVE | SEND
+            };
             peer.wake();
+            if both {
+                peer.listeners.tell(Event::HangUp);
+            } else if bits & SEND != 0 {
+                peer.listeners.tell(Event::In);
+            }
         }
         Ok(())
     }
@@ -241,6 +252,7 @@ impl UnixSocket {
                 }
             }
             peer.wake();
+            peer.listeners.tell(Event::HangUp);
         }
         for embryo in pending {
             embryo.release(true);

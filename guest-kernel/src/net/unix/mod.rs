@@ -4,6 +4,7 @@
 //! - [`address`]: names, and which socket has one.
 //! - [`connect`]: bind, listen, connect, accept, shutdown, close.
 //! - [`stream`], [`datagram`]: moving bytes.
+//! - [`list`]: all of them, for /proc/net/unix.
 //!
 //! A socket's state has one lock, and no two sockets' locks are ever held at once. Bytes are copied from and to the
 //! program without it; the `reader` lock keeps receivers in line meanwhile.
@@ -11,7 +12,10 @@
 mod address;
 mod connect;
 mod datagram;
+mod list;
 mod stream;
+
+pub use list::lines;
 
 use super::{
     Control, Received, Socket,
@@ -21,7 +25,10 @@ use super::{
 };
 use crate::{
     Errno, SysResult,
-    fs::{PollEvents, PollTable, Sink, Source},
+    fs::{
+        PollEvents, PollTable, Sink, Source,
+        async_io::{Event, Listeners},
+    },
     mm,
     sync::{Interruptible, Mutex, WaitError, WaitQueue, wait_until},
 };
@@ -31,10 +38,12 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
+use core::sync::atomic::{AtomicU64, Ordering};
 use linux_raw_sys::{
     ioctl::{FIONREAD, TIOCOUTQ},
     net::{AF_UNIX, MSG_DONTWAIT, SO_PASSCRED, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM},
 };
+use list::Listed;
 
 /// Shut down for receiving: a bit of [`State::shutdown`].
 const RECEIVE: u8 = 1;
@@ -61,6 +70,9 @@ enum Phase {
 /// A socket.
 pub struct UnixSocket {
     kind: Kind,
+    /// Its file's inode number; 0 until it has a file.
+    ino: AtomicU64,
+    listed: Listed,
     me: Weak<UnixSocket>,
     options: Options,
     state: Mutex<State>,
@@ -68,6 +80,8 @@ pub struct UnixSocket {
     reader: Mutex<()>,
     /// Woken when something arrives, or the state changes.
     read_queue: Arc<WaitQueue>,
+    /// Files that want signals.
+    listeners: Listeners,
     /// Woken when a message is taken from the queue: for those who send to it or connect to it.
     room_queue: Arc<WaitQueue>,
 }
@@ -140,6 +154,8 @@ impl UnixSocket {
     fn new(kind: Kind) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             kind,
+            ino: AtomicU64::new(0),
+            listed: Listed::new(me),
             me: me.clone(),
             options: Options::new(),
             state: Mutex::new(State {
@@ -157,6 +173,7 @@ impl UnixSocket {
             }),
             reader: Mutex::new(()),
             read_queue: Arc::new(WaitQueue::new()),
+            listeners: Listeners::new(),
             room_queue: Arc::new(WaitQueue::new()),
         })
     }
@@ -212,6 +229,7 @@ impl UnixSocket {
             state.queue.push_back(packet);
         }
         self.read_queue.wake_all();
+        self.listeners.tell(Event::In);
         Ok(())
     }
 }
@@ -345,6 +363,14 @@ impl Socket for UnixSocket {
             events |= PollEvents::OUT | PollEvents::WRNORM | PollEvents::WRBAND;
         }
         events
+    }
+
+    fn got_file(&self, ino: u64) {
+        self.ino.store(ino, Ordering::Relaxed);
+    }
+
+    fn listeners(&self) -> &Listeners {
+        &self.listeners
     }
 
     fn ioctl(&self, request: u32, arg: u64) -> SysResult {
