@@ -1,7 +1,7 @@
 //! One argument of a call as text, by its kind.
 
 use super::{
-    Style, View, buffer, names, notation, options, put, signals, sockets, stat,
+    Style, View, buffer, dirents, names, notation, options, put, signals, sockets, stat,
     structs::{self, Context},
     terminal, text,
 };
@@ -107,7 +107,7 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
         ArgKind::Mode => text::mode(out, u64::from(raw as u32 & 0xffff)),
         ArgKind::FileMode => stat::file_mode(out, raw as u32 & 0xffff),
         ArgKind::Dev => stat::device(out, u64::from(raw as u32)),
-        ArgKind::Signal => signals::name(out, raw as i32),
+        ArgKind::Signal => signals::constant(out, raw as i32),
         ArgKind::CloneFlags => clone_flags(out, raw),
         ArgKind::FutexOp => futex_op(out, raw as u32),
         ArgKind::FutexWakeOp => futex_wake_op(out, raw as u32),
@@ -240,6 +240,12 @@ pub fn write(out: &mut Vec<u8>, call: &SyscallEvent, index: usize, style: &Style
             _ => text::address(out, raw),
         },
         ArgKind::DirEntries => {
+            if !style.abbreviate
+                && let Some(item) = call.items.find(tag::BYTES, index, true)
+                && !item.is_fault()
+            {
+                return dirents::list(out, call, &item, style);
+            }
             text::address(out, raw);
             if let Some(item) = call.items.find(tag::COUNT, index, true)
                 && !item.is_cut()
@@ -438,7 +444,7 @@ fn clone_flags(out: &mut Vec<u8>, raw: u64) {
         }
     }
     if signal != 0 {
-        signals::name(out, signal);
+        signals::constant(out, signal);
     } else if flags == 0 {
         out.push(b'0');
     }

@@ -3,6 +3,7 @@
 //! - [`args`]: one argument by its kind in the system-call table; [`ret`]: results.
 //! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios;
 //!   [`system`]: clocks, scheduling, capabilities; `rare`: what few programs use.
+//! - `dirents`: directory entries.
 //! - `options`: the values of socket options.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
 //! - [`zone`]: the time zone of dates; [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
@@ -10,6 +11,7 @@
 //! Everything appends to a byte buffer: nothing is allocated for a field.
 
 pub mod args;
+mod dirents;
 pub mod errno;
 pub mod names;
 pub mod notation;
