@@ -64,6 +64,10 @@ const LINES: &[&str] = &[
     "-o '!sort' -e trace=openat true",
     "-E FOO=bar -E HOME -o @ -e exit sh -c 'echo $FOO $HOME'",
     "-u nobody -o @ -e getuid id",
+    "-o @ -v -e trace=getdents64 ls /etc/ssl",
+    "-o @ -X verbose -e trace=rt_sigaction,rt_sigprocmask,prlimit64 sh -c 'trap : INT; ulimit -c 0; :'",
+    "-o @ -X raw -v -e trace=rt_sigaction,rt_sigprocmask,newfstatat sh -c 'trap : INT; :'",
+    "-o @ -X verbose -v -e trace=newfstatat true",
     // Summaries.
     "-c -S name -U calls,errors,name true",
     "-C -e trace=openat -S nothing -U name,calls true",
@@ -279,6 +283,7 @@ fn equalised(text: &str) -> String {
             (r"\[pid +\d+", "[pid N"),
             (r"Process \d+ attached", "Process N attached"),
             (r"si_pid=\d+", "si_pid=N"),
+            (r"d_off=\d+", "d_off=N"),
             (r"pipe:\[\d+\]", "pipe:[N]"),
             (r"(set_tid_address\(ADDRESS\) += )\d+", "${1}N"),
             (r"(?m)(prlimit64|getrandom)\(.*$", "$1(…)"),
@@ -287,9 +292,23 @@ fn equalised(text: &str) -> String {
         .map(|(pattern, with)| (Regex::new(pattern).expect("a rule of this test"), with))
         .into()
     });
-    RULES.iter().fold(text.to_owned(), |text, (pattern, with)| {
-        pattern.replace_all(&text, *with).into_owned()
-    })
+    RULES
+        .iter()
+        .fold(sorted_entries(text), |text, (pattern, with)| {
+            pattern.replace_all(&text, *with).into_owned()
+        })
+}
+
+/// A file system returns its entries in the order that it likes: each list of them sorted.
+fn sorted_entries(text: &str) -> String {
+    static LIST: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\[\{d_ino=.*\}\]").expect("a rule of this test"));
+    let sorted = |found: &regex_lite::Captures<'_>| {
+        let mut entries: Vec<&str> = found[0][2..found[0].len() - 2].split("}, {").collect();
+        entries.sort_unstable();
+        format!("[{{{}}}]", entries.join("}, {"))
+    };
+    LIST.replace_all(text, sorted).into_owned()
 }
 
 /// `-ff -o FILE` writes one file a process.
@@ -340,9 +359,24 @@ fn traced(format: &str) -> Result<String, Failed> {
     Ok(text)
 }
 
+/// Whether an event is a pipe's creation and describes both ends.
+fn is_pipe(event: &Value) -> bool {
+    let ends = event["args"][0]["fds"].as_array();
+    event["name"]
+        .as_str()
+        .is_some_and(|name| name.starts_with("pipe"))
+        && ends.is_some_and(|ends| {
+            ends.len() == 2
+                && ends
+                    .iter()
+                    .all(|end| end["fd"].is_i64() && end["kind"] == "pipe")
+        })
+}
+
 fn fits_schema() -> Result<(), Failed> {
     let root: Value = serde_json::from_str(include_str!("../../resources/event.schema.json"))?;
     let text = traced("json")?;
+    let mut piped = false;
     let mut types = std::collections::BTreeSet::new();
     for line in text.lines() {
         let event: Value = serde_json::from_str(line)?;
@@ -351,12 +385,48 @@ fn fits_schema() -> Result<(), Failed> {
         if !strange.is_empty() {
             return Err(format!("not in the schema: {strange:?}\n{line}").into());
         }
+        if is_pipe(&event) {
+            piped = true;
+        }
         types.insert(event["type"].as_str().unwrap_or_default().to_owned());
+    }
+    if !piped {
+        return Err("no pipe with two described descriptors".into());
     }
     for wanted in ["exec", "exit", "fork", "signal", "syscall", "syscall_enter"] {
         if !types.contains(wanted) {
             return Err(format!("no {wanted} among {types:?}").into());
         }
+    }
+    Ok(())
+}
+
+/// Each track has a name, and the calls of one follow one another.
+fn tracks(events: &[Value]) -> Result<(), Failed> {
+    let number = |event: &Value, key: &str| event[key].as_f64().unwrap_or(f64::NAN);
+    let named = |what: &str, key: &str, value: &Value| {
+        let mut names = events.iter().filter(|event| event["name"] == what);
+        names.any(|event| event["ph"] == "M" && event[key] == *value)
+    };
+    let mut ends = std::collections::BTreeMap::new();
+    let mut slices: Vec<&Value> = events.iter().filter(|event| event["ph"] == "X").collect();
+    slices.sort_by(|a, b| number(a, "ts").total_cmp(&number(b, "ts")));
+    for slice in slices {
+        if !named("process_name", "pid", &slice["pid"])
+            || !named("thread_name", "tid", &slice["tid"])
+        {
+            return Err(format!("a track without a name: {slice}").into());
+        }
+        let (start, duration) = (number(slice, "ts"), number(slice, "dur"));
+        let end = ends.entry(slice["tid"].as_i64()).or_insert(0.0);
+        // A microsecond's thousandth is the last digit.
+        if start + 0.0005 < *end || duration < 0.0 {
+            return Err(format!("begins before the last one ended, at {end}: {slice}").into());
+        }
+        *end = start + duration;
+    }
+    if ends.len() < 3 {
+        return Err(format!("{} threads have tracks", ends.len()).into());
     }
     Ok(())
 }
@@ -376,6 +446,7 @@ fn perfetto() -> Result<(), Failed> {
             return Err(format!("a slice without duration or result: {event}").into());
         }
     }
+    tracks(events)?;
     if with("s") == 0 || with("s") != with("f") {
         return Err(format!("{} arrows begin, {} end", with("s"), with("f")).into());
     }

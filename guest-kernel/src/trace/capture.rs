@@ -39,6 +39,8 @@ const SOCKADDR_MAX: u64 = 128;
 const CONTROL_MAX: u64 = 256;
 /// Most directory entries that are counted.
 const DIRENTS_MAX: u64 = 1 << 12;
+/// Most bytes of directory entries that are captured.
+const DIRENTS_BYTES: u64 = 1 << 15;
 /// Where the signal mask lies in the frame that a handler's return leaves on the stack (`uc_sigmask` of `struct ucontext`).
 const UC_SIGMASK: u64 = 296;
 
@@ -581,7 +583,7 @@ pub(super) fn sigreturn(record: &mut Record, rsp: u64) {
     bytes(record, tag::STRUCT, 0, 0, 0, addr, 8, 8);
 }
 
-/// How many entries a directory read returned: what they say is shown by nobody.
+/// How many entries a directory read returned; what they say as well when everything is to be shown in full.
 fn dir_entries(record: &mut Record, arg: u8, addr: u64, len: u64) {
     const RECLEN: u64 = 16;
     let mut count: u64 = 0;
@@ -595,6 +597,10 @@ fn dir_entries(record: &mut Record, arg: u8, addr: u64, len: u64) {
     }
     let flags = if at < len { ITEM_CUT } else { 0 };
     record.item(tag::COUNT, arg, ITEM_OUT | flags, 0, count.as_bytes());
+    if LIMITS.environment.load(Ordering::Relaxed) {
+        let limit = DIRENTS_BYTES;
+        bytes(record, tag::BYTES, arg, ITEM_OUT, 0, addr, len, limit);
+    }
 }
 
 fn fd_set(record: &mut Record, arg: u8, flags: u8, addr: u64, bits: u64) {

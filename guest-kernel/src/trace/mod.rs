@@ -71,7 +71,7 @@ pub struct Limits {
     pub string: AtomicU32,
     /// Whether descriptors are described.
     pub descriptors: AtomicBool,
-    /// Whether environments are captured; else they are counted.
+    /// Whether environments and directory entries are captured; else they are counted.
     pub environment: AtomicBool,
     /// Whether the address that a call was made from is captured.
     pub rip: AtomicBool,

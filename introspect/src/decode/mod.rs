@@ -3,14 +3,20 @@
 //! - [`args`]: one argument by its kind in the system-call table; [`ret`]: results.
 //! - [`structs`]: structures, as they lay in the program's memory; [`stat`]: the stat family; [`sockets`]: addresses and messages; [`terminal`]: ioctl and termios;
 //!   [`system`]: clocks, scheduling, capabilities; `rare`: what few programs use.
+//! - `compound`: structures, arrays and lists in an argument's place.
+//! - `dirents`: directory entries.
 //! - `options`: the values of socket options.
+//! - `flags`: enumerations, flags, words put together of several.
 //! - [`names`]: flags and constants; [`signals`], [`errno`].
 //! - [`zone`]: the time zone of dates; [`text`]: numbers and quoted strings; [`notation`]: how strings and constants are written.
 //!
 //! Everything appends to a byte buffer: nothing is allocated for a field.
 
 pub mod args;
+mod compound;
+mod dirents;
 pub mod errno;
+mod flags;
 pub mod names;
 pub mod notation;
 mod options;

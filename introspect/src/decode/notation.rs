@@ -3,7 +3,7 @@
 //! Constants and strings are written from deep inside structures. So the choice belongs to the thread that prints: a printer [`apply`]s it before
 //! it prints an event.
 
-use std::cell::Cell;
+use std::{cell::Cell, io::Write};
 
 /// Which strings are written in hexadecimal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,15 @@ pub fn apply(notation: Notation) {
 /// How this thread writes.
 pub(super) fn current() -> Notation {
     CURRENT.get()
+}
+
+/// Appends a value that is shown as a product: `8192*1024`, in numbers `8388608`.
+pub(super) fn product(out: &mut Vec<u8>, value: u64, factor: u64, unit: u64) {
+    let _ = match current().constants {
+        Constants::Symbols => write!(out, "{factor}*{unit}"),
+        Constants::Numbers => write!(out, "{value}"),
+        Constants::Both => write!(out, "{value} /* {factor}*{unit} */"),
+    };
 }
 
 /// Appends a constant by `number` and by `symbols`, as this thread writes them.

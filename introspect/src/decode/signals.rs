@@ -32,6 +32,15 @@ pub fn name(out: &mut Vec<u8>, signal: i32) {
     }
 }
 
+/// As [`name`], as this thread writes constants.
+pub fn constant(out: &mut Vec<u8>, signal: i32) {
+    notation::constant(
+        out,
+        |out| text::dec(out, i64::from(signal)),
+        |out| name(out, signal),
+    );
+}
+
 /// Appends a set of signals: `[INT QUIT]`, or `~[KILL STOP]` when it is shorter.
 pub fn set(out: &mut Vec<u8>, mask: u64) {
     let mut shown = mask;
@@ -47,7 +56,13 @@ pub fn set(out: &mut Vec<u8>, mask: u64) {
                 out.push(b' ');
             }
             first = false;
-            short_name(out, bit + 1);
+            notation::constant(
+                out,
+                |out| text::udec(out, bit + 1),
+                |out| {
+                    short_name(out, bit + 1);
+                },
+            );
         }
     }
     out.push(b']');
@@ -166,16 +181,14 @@ pub fn info(out: &mut Vec<u8>, info: &Info) {
         return;
     }
     out.extend_from_slice(b"{si_signo=");
-    let number = |value: i32| move |out: &mut Vec<u8>| text::dec(out, i64::from(value));
-    notation::constant(out, number(info.signo), |out| name(out, info.signo));
+    constant(out, info.signo);
     out.extend_from_slice(b", si_code=");
+    let number = |out: &mut Vec<u8>| text::hex(out, u64::from(info.code.cast_unsigned()));
     match code_name(info.signo, info.code) {
-        Some(name) => notation::constant(out, number(info.code), |out| {
+        Some(name) => notation::constant(out, number, |out| {
             out.extend_from_slice(name.as_bytes());
         }),
-        None => {
-            text::hex(out, u64::from(info.code.cast_unsigned()));
-        }
+        None => number(out),
     }
     if info.errno != 0 {
         out.extend_from_slice(b", si_errno=");
@@ -207,7 +220,7 @@ pub fn info(out: &mut Vec<u8>, info: &Info) {
             if info.code == 1 {
                 text::dec(out, info.status.into());
             } else {
-                name(out, info.status);
+                constant(out, info.status);
             }
             put(out, ", si_utime=", info.utime as i64);
             put(out, ", si_stime=", info.stime as i64);

@@ -48,7 +48,11 @@ fn symbolic_mode(out: &mut Vec<u8>, mode: u32) {
 pub fn device(out: &mut Vec<u8>, dev: u64) {
     let major = dev >> 8 & 0xfff | dev >> 32 & 0xffff_f000;
     let minor = dev & 0xff | dev >> 12 & 0xffff_ff00;
-    make_device(out, major, minor);
+    notation::constant(
+        out,
+        |out| text::hex(out, dev),
+        |out| make_device(out, major, minor),
+    );
 }
 
 fn make_device(out: &mut Vec<u8>, major: u64, minor: u64) {

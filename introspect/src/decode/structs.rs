@@ -1,7 +1,8 @@
 //! Structures as strace prints them, from their bytes as they lay in the program's memory.
 
 use super::{
-    Style, View, args, names, put, rare, signals, sockets, stat, system, terminal, text, zone,
+    Style, View, args, names, notation, put, rare, signals, sockets, stat, system, terminal, text,
+    zone,
 };
 use crate::event::SyscallEvent;
 use vitrine_abi::{
@@ -403,13 +404,13 @@ fn dated(out: &mut Vec<u8>, seconds: i64) {
 }
 
 fn limit(out: &mut Vec<u8>, value: u64) {
+    let number = |out: &mut Vec<u8>| text::udec(out, value);
     if value == u64::MAX {
-        put(out, "RLIM64_INFINITY");
+        notation::constant(out, number, |out| put(out, "RLIM64_INFINITY"));
     } else if value > 1024 && value.is_multiple_of(1024) {
-        text::udec(out, value / 1024);
-        put(out, "*1024");
+        notation::product(out, value, value / 1024, 1024);
     } else {
-        text::udec(out, value);
+        number(out);
     }
 }
 
@@ -441,11 +442,17 @@ fn rusage(out: &mut Vec<u8>, view: View<'_>, style: &Style) {
 fn sigaction(out: &mut Vec<u8>, view: View<'_>) {
     const SA_RESTORER: u64 = 0x0400_0000;
     put(out, "{sa_handler=");
-    match view.u64(0) {
-        0 => put(out, "SIG_DFL"),
-        1 => put(out, "SIG_IGN"),
-        u64::MAX => put(out, "SIG_ERR"),
-        handler => text::hex(out, handler),
+    let handler = view.u64(0);
+    let name = match handler {
+        0 => Some("SIG_DFL"),
+        1 => Some("SIG_IGN"),
+        u64::MAX => Some("SIG_ERR"),
+        _ => None,
+    };
+    let number = |out: &mut Vec<u8>| text::hex(out, handler);
+    match name {
+        Some(name) => notation::constant(out, number, |out| put(out, name)),
+        None => number(out),
     }
     put(out, ", sa_mask=");
     signals::set(out, view.u64(24));
@@ -583,7 +590,7 @@ fn clone_args(out: &mut Vec<u8>, view: View<'_>, context: &Context<'_>) {
     field(", parent_tid=", 24, flags & CLONE_PARENT_SETTID != 0);
     put(out, ", exit_signal=");
     match i32::try_from(view.u64(32)) {
-        Ok(signal) => signals::name(out, signal),
+        Ok(signal) => signals::constant(out, signal),
         Err(_) => text::udec(out, view.u64(32)),
     }
     put(out, ", stack=");

@@ -55,7 +55,7 @@ pub(super) fn sigevent(out: &mut Vec<u8>, view: View<'_>) {
     }
     put(out, "sigev_signo=");
     match notify {
-        SIGEV_SIGNAL | SIGEV_THREAD | SIGEV_THREAD_ID => signals::name(out, view.i32(8)),
+        SIGEV_SIGNAL | SIGEV_THREAD | SIGEV_THREAD_ID => signals::constant(out, view.i32(8)),
         _ => text::udec(out, u64::from(view.u32(8))),
     }
     put(out, ", sigev_notify=");

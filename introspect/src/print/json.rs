@@ -202,8 +202,27 @@ impl JsonSink {
             {
                 put(out, ",\"fd\":");
                 descriptor(out, &info);
+            } else {
+                self.others(call, index);
             }
-            out.push(b'}');
+            self.out.push(b'}');
+        }
+    }
+
+    /// The descriptors that a structure, set or message of an argument speaks of.
+    fn others(&mut self, call: &SyscallEvent, index: usize) {
+        let out = &mut self.out;
+        let mut first = true;
+        for (_, info) in call.items.descriptors().filter(|(at, _)| *at == index) {
+            put(out, if first { ",\"fds\":[{" } else { ",{" });
+            first = false;
+            put(out, "\"fd\":");
+            text::dec(out, info.fd.into());
+            out.push(b',');
+            members(out, &info);
+        }
+        if !first {
+            out.push(b']');
         }
     }
 
@@ -398,7 +417,12 @@ pub(crate) fn bytes_field(out: &mut Vec<u8>, key: &str, data: &[u8]) {
 }
 
 fn descriptor(out: &mut Vec<u8>, info: &FdInfo<'_>) {
-    put(out, "{\"kind\":");
+    out.push(b'{');
+    members(out, info);
+}
+
+fn members(out: &mut Vec<u8>, info: &FdInfo<'_>) {
+    put(out, "\"kind\":");
     bytes(out, info.kind);
     bytes_field(out, "path", info.text);
     put(out, ",\"flags\":");

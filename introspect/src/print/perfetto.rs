@@ -82,9 +82,11 @@ impl PerfettoSink {
         }
         let known = self.threads.get(&event.tid);
         if known.is_none_or(|thread| thread.comm != event.comm) {
+            // A process whose first thread isn't watched bears the name of the one that is.
+            let leads = event.pid == event.tid || !self.threads.contains_key(&event.pid);
             self.threads.entry(event.tid).or_default().comm = event.comm.clone();
             for what in ["process_name", "thread_name"] {
-                if what == "process_name" && event.pid != event.tid {
+                if what == "process_name" && !leads {
                     continue;
                 }
                 self.entry('M', event.time_ns, event.pid, event.tid);
