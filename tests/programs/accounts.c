@@ -193,7 +193,8 @@ int main(int argc, char **argv) {
     SHOW(unlink(program));
 
     // Without room for a descriptor the connection stays.
-    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0accounts"};
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = ""};
+    snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "accounts-%d", getpid());
     int listener = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
     SHOW(bind(listener, (void *)&name, sizeof name));
     SHOW(listen(listener, 1));
