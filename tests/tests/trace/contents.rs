@@ -56,7 +56,7 @@ fn events(argv: &[String], name: &str) -> Result<Vec<Value>, Failed> {
     let parse = |line: &str| {
         serde_json::from_str(line).map_err(|error| Failed::from(format!("{error}: {line}")))
     };
-    log[..whole].lines().map(parse).collect()
+    log.lines().map(parse).collect()
 }
 
 const FORKS: &str = "
@@ -324,7 +324,7 @@ fn vmm_killed(
     let parse = |line: &str| {
         serde_json::from_str(line).map_err(|error| Failed::from(format!("{error}: {line}")))
     };
-    log.lines().map(parse).collect()
+    log[..whole].lines().map(parse).collect()
 }
 
 /// What a program did a moment before its VMM is killed is in the log.
