@@ -165,9 +165,11 @@ fn slow_disk(folder: &Folder) -> Result<(), Failed> {
     let script = format!("read line < {}; echo $line", folder.path("f"));
     let quick = under("slow-disk:read=0ms", &script)?;
     expect(&quick, 0, "slow\n")?;
-    let slow = under("slow-disk:read=150ms", &script)?;
+    // So long that what else takes time doesn't matter.
+    let delay = scaled(Duration::from_millis(600));
+    let slow = under(&format!("slow-disk:read={}ms", delay.as_millis()), &script)?;
     expect(&slow, 0, "slow\n")?;
-    if slow.time < quick.time + Duration::from_millis(150) {
+    if slow.time < quick.time + delay / 2 {
         return Err(format!("{:?}, and slowly {:?}", quick.time, slow.time).into());
     }
     Ok(())

@@ -41,6 +41,7 @@ const PROGRAMS: &[&str] = &[
     "/usr/bin/dash",
     "/bin/bash",
     "/usr/bin/awk",
+    "/usr/bin/fallocate",
     "/usr/bin/ldd",
     "/usr/bin/python3.11",
     "/usr/bin/setpriv",
