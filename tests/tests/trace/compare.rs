@@ -106,7 +106,7 @@ fn cases() -> Vec<Case> {
         ("process", &["wait4(", "write(1<"]),
         ("signals", &[]),
         ("system", &[]),
-        ("calls", &["pselect6("]),
+        ("calls", &["pselect6(", "pause("]),
     ];
     for (name, chance) in programs {
         let path = PathBuf::from(env!("VITRINE_TEST_PROGRAMS")).join(name);

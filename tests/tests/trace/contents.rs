@@ -351,7 +351,7 @@ fn vmm_killed_while_quiet() -> Result<(), Failed> {
 fn vmm_killed_while_busy() -> Result<(), Failed> {
     let argv = program("repeat", "1000000000");
     let events = vmm_killed(&argv, "busy", |_| {
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(scaled(Duration::from_millis(200)) * if nested() { 3 } else { 1 });
         Ok(())
     })?;
     let calls: Vec<u64> = events
