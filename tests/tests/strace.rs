@@ -274,6 +274,8 @@ fn equalised(text: &str) -> String {
                 r"si_utime=\d+( /\* \S+ s \*/)?, si_stime=\d+( /\* \S+ s \*/)?",
                 "TIMES",
             ),
+            // Reading may change it.
+            (r"st_atime=\d+( /\* \S+ \*/)?, st_atime_nsec=\d+", "ATIME"),
             (r"(?m)^\d+(<\w+>)? +", "PID$1 "),
             (r"(?m)^\d{10}(\.\d+)? ", "EPOCH "),
             (r"(?m)^\d\d:\d\d:\d\d(\.\d+)? ", "TIME "),
