@@ -3,6 +3,7 @@
 pub mod scratch;
 pub mod terminal;
 
+use libtest_mimic::Failed;
 use rustix::process::{Pid, Signal, kill_process_group};
 pub mod schema;
 
@@ -288,4 +289,27 @@ pub fn excerpt(bytes: &[u8]) -> String {
         String::new()
     };
     format!("{head}{}", lines[cut..].join("\n"))
+}
+
+/// That a command ended with this status and printed this.
+pub fn expect(outcome: &Outcome, status: i32, stdout: &str) -> Result<(), Failed> {
+    let got = outcome.status.map(shell_status);
+    if got == Some(status) && outcome.stdout == stdout.as_bytes() {
+        return Ok(());
+    }
+    Err(format!(
+        "status {got:?} instead of {status}\n--- stdout\n{}\n--- expected\n{stdout}\n--- stderr\n{}",
+        excerpt(&outcome.stdout),
+        excerpt(&outcome.stderr)
+    )
+    .into())
+}
+
+/// That output has this in it.
+pub fn contains(bytes: &[u8], text: &str) -> Result<(), Failed> {
+    let all = String::from_utf8_lossy(bytes);
+    if all.contains(text) {
+        return Ok(());
+    }
+    Err(format!("no {text:?} in\n{all}").into())
 }

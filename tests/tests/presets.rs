@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
-use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, scaled, shell_status};
+use vitrine_tests::{Outcome, contains, expect, nested, run, sandboxed, scaled};
 
 type Test = fn(&Folder) -> Result<(), Failed>;
 
@@ -63,28 +63,6 @@ fn under(preset: &str, script: &str) -> Result<Outcome, Failed> {
 fn with(options: &[&str], argv: &[&str]) -> Result<Outcome, Failed> {
     let limit = scaled(Duration::from_secs(20));
     Ok(run(sandboxed(options, argv), b"", limit)?)
-}
-
-fn expect(outcome: &Outcome, status: i32, stdout: &str) -> Result<(), Failed> {
-    let got = outcome.status.map(shell_status);
-    if got == Some(status) && outcome.stdout == stdout.as_bytes() {
-        return Ok(());
-    }
-    Err(format!(
-        "status {got:?} instead of {status}\n--- stdout\n{}\n--- expected\n{stdout}\n--- stderr\n{}",
-        excerpt(&outcome.stdout),
-        excerpt(&outcome.stderr)
-    )
-    .into())
-}
-
-fn contains(bytes: &[u8], text: &str) -> Result<(), Failed> {
-    let all = String::from_utf8_lossy(bytes);
-    if all.contains(text) {
-        Ok(())
-    } else {
-        Err(format!("no {text:?} in\n{all}").into())
-    }
 }
 
 /// Makes sockets, and uses one that claims to be of the internet: the rules decide before the kernel finds out.

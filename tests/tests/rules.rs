@@ -9,7 +9,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
-use vitrine_tests::{Outcome, excerpt, nested, run, sandboxed, scaled, shell_status, vitrine};
+use vitrine_tests::{
+    Outcome, contains, expect, nested, run, sandboxed, scaled, shell_status, vitrine,
+};
 
 type Test = fn(&Folder) -> Result<(), Failed>;
 
@@ -179,28 +181,6 @@ fn with(options: &[&str], argv: &[&str]) -> Result<Outcome, Failed> {
 
 fn with_rule(rule: &str, argv: &[&str]) -> Result<Outcome, Failed> {
     with(&["--rule", rule], argv)
-}
-
-fn expect(outcome: &Outcome, status: i32, stdout: &str) -> Result<(), Failed> {
-    let got = outcome.status.map(shell_status);
-    if got == Some(status) && outcome.stdout == stdout.as_bytes() {
-        return Ok(());
-    }
-    Err(format!(
-        "status {got:?} instead of {status}\n--- stdout\n{}\n--- expected\n{stdout}\n--- stderr\n{}",
-        excerpt(&outcome.stdout),
-        excerpt(&outcome.stderr)
-    )
-    .into())
-}
-
-fn contains(bytes: &[u8], text: &str) -> Result<(), Failed> {
-    let all = String::from_utf8_lossy(bytes);
-    if all.contains(text) {
-        Ok(())
-    } else {
-        Err(format!("no {text:?} in\n{all}").into())
-    }
 }
 
 fn program(name: &str) -> String {

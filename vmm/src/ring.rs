@@ -120,6 +120,11 @@ impl RingReader {
         self.unpark();
     }
 
+    /// Whether they are.
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::SeqCst)
+    }
+
     /// Waits until at least a quarter of the ring is free, at most `limit`. Whether it is.
     pub fn wait_for_room(&self, limit: Duration) -> bool {
         self.parked.store(false, Ordering::SeqCst);
@@ -157,7 +162,7 @@ impl RingReader {
             if progress {
                 continue;
             }
-            if !self.active.load(Ordering::SeqCst) {
+            if !self.is_active() {
                 std::thread::park();
             } else if bell.is_idle() {
                 self.parked.store(true, Ordering::SeqCst);

@@ -1,6 +1,7 @@
 //! What `vitrine run` is told to watch and to change: `--filter`, `-e`, `--rule` and `--rules`, compiled into the filter that the guest runs
 //! and the half that is left to the host.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -87,8 +88,8 @@ pub struct Shown(Arc<Mutex<Halves>>);
 #[derive(Default)]
 struct Halves {
     now: Option<Residual>,
-    /// What follows when the log says that this change, or a later one, is in force.
-    next: Option<(u64, Residual)>,
+    /// What follows when the log says that the change with this number, or a later one, is in force; in order.
+    next: VecDeque<(u64, Residual)>,
 }
 
 impl Shown {
@@ -96,27 +97,34 @@ impl Shown {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces it at once.
-    pub fn replace(&self, residual: Option<Residual>) {
-        self.lock().now = residual;
+    /// Says anew what is shown now, and until a change that the log has still to come to.
+    pub fn set(&self, residual: Residual) {
+        let mut halves = self.lock();
+        if halves.next.is_empty() {
+            halves.now = Some(residual);
+        }
     }
 
-    /// Replaces it when the log has come to the change with this number: what was recorded before is judged by what was in force then. `None`: there will
-    /// be no such change.
-    pub fn expect(&self, next: Option<(u64, Residual)>) {
-        self.lock().next = next;
+    /// Replaces it when the log has come to the change with this number: what was recorded before is judged by what was in force then.
+    pub fn await_change(&self, number: u64, residual: Residual) {
+        self.lock().next.push_back((number, residual));
+    }
+
+    /// There will be no change with this number.
+    pub fn forget_change(&self, number: u64) {
+        self.lock().next.retain(|(awaited, _)| *awaited != number);
     }
 
     fn accepts(&self, event: &Event) -> bool {
         let mut halves = self.lock();
-        let is_due = match (&event.kind, &halves.next) {
-            (EventKind::Config(config), Some((number, _))) => config.generation >= *number,
-            // The change may be among what is lost.
-            (EventKind::Drops { .. }, Some(_)) => true,
-            _ => false,
+        let reached = match &event.kind {
+            EventKind::Config(config) => config.generation,
+            // Changes may be among what is lost.
+            EventKind::Drops { .. } => u64::MAX,
+            _ => 0,
         };
-        if is_due {
-            halves.now = halves.next.take().map(|(_, residual)| residual);
+        while let Some((_, residual)) = halves.next.pop_front_if(|(number, _)| *number <= reached) {
+            halves.now = Some(residual);
         }
         halves
             .now
@@ -225,7 +233,7 @@ impl Watch {
             compiler.filter.header.flags &= !FILTER_NO_VDSO;
         }
         if filtered {
-            shown.replace(Some(Residual::new(Arc::new(expr.clone()), plans)));
+            shown.set(Residual::new(Arc::new(expr.clone()), plans));
         }
         Ok(Watch {
             printed: traced || logs,

@@ -1,7 +1,7 @@
 //! What a recorded call's arguments point to, copied before it is recorded, where other threads could change it: what is logged is what runs.
 //!
 //! The copies lie in the task's [`scratch`] memory, and the handler gets their addresses. A message's parts and what `iovec`s refer to come along. What is longer
-//! than a window stays where it is: one call in a million has that, and nobody runs between the record and the handler unless the handler waits.
+//! than a window stays where it is: between its record and the handler's look at it nobody else runs, unless the handler waits.
 
 use super::scratch::{self, MAX_BYTES};
 use crate::{mm::user, task::Task};

@@ -296,12 +296,7 @@ fn record(frame: &mut TrapFrame, plan: Option<Plan>) -> SysResult {
     }
     if never_returns {
         // Whoever waits for the end of this task must not find it held from a stack that nobody returns to.
-        let header = emit::header(kind::SYSCALL_ENTER, &task);
-        record.set_header(&RecordHeader {
-            tsc: start,
-            ..header
-        });
-        ring::put(&mut record);
+        put_enter(&task, &mut record, start);
         drop((record, kept, task));
         return syscall::dispatch(frame);
     }

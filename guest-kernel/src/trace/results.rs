@@ -1,7 +1,7 @@
 //! What rules change of what a call has written to the program's memory: numbers in structures, and entries of a listed directory.
 
 use super::values::Values;
-use crate::{SysResult, mm::user, syscall};
+use crate::{Errno, SysResult, mm::user, syscall};
 use alloc::vec::Vec;
 use vitrine_abi::{
     filter::{ActionEntry, absolute, glob, how},
@@ -61,11 +61,14 @@ pub(super) fn hide(pattern: &[u8], values: &mut Values<'_>, result: &SysResult) 
         if len == 0 || len as u64 > count {
             return result;
         }
-        let mut listed = alloc::vec![0; len];
+        let (Some(mut listed), Some(left)) = (room(len), room(len)) else {
+            return Err(Errno::ENOMEM);
+        };
+        listed.resize(len, 0);
         if user::read_bytes(buf, &mut listed).is_err() {
             return result;
         }
-        let left = without(&listed, old, pattern, &directory);
+        let left = without(&listed, left, old, pattern, &directory);
         if left.len() == len {
             return result;
         }
@@ -81,10 +84,21 @@ pub(super) fn hide(pattern: &[u8], values: &mut Values<'_>, result: &SysResult) 
     }
 }
 
-/// Directory entries without those that match.
-fn without(listed: &[u8], old: bool, pattern: &[u8], directory: &[u8]) -> Vec<u8> {
+/// An empty vector for `len` bytes; `None`: there is no memory. How much a directory holds is the program's choice.
+fn room(len: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok().map(|()| bytes)
+}
+
+/// Directory entries without those that match, in `left`, which has room for all.
+fn without(
+    listed: &[u8],
+    mut left: Vec<u8>,
+    old: bool,
+    pattern: &[u8],
+    directory: &[u8],
+) -> Vec<u8> {
     let name_at = if old { OLD_NAME_AT } else { NEW_NAME_AT };
-    let mut left = Vec::with_capacity(listed.len());
     let mut rest = listed;
     while let Some(length) = rest.get(LENGTH_AT..).and_then(|bytes| bytes.first_chunk()) {
         let length = usize::from(u16::from_le_bytes(*length));

@@ -370,6 +370,17 @@ fn ancillary(out: &mut Vec<u8>, item: &Item<'_>, told: u64, context: &Context<'_
     out.push(b']');
 }
 
+/// A `struct ucred`.
+pub fn credentials(out: &mut Vec<u8>, view: View<'_>) {
+    put(out, "{pid=");
+    text::dec(out, i64::from(view.i32(0)));
+    put(out, ", uid=");
+    args::id(out, view.u32(4));
+    put(out, ", gid=");
+    args::id(out, view.u32(8));
+    out.push(b'}');
+}
+
 /// Level, type and contents of a control message.
 fn control_message(out: &mut Vec<u8>, level: u32, kind: u32, body: &[u8], context: &Context<'_>) {
     put(out, ", cmsg_level=");
@@ -406,13 +417,8 @@ fn control_message(out: &mut Vec<u8>, level: u32, kind: u32, body: &[u8], contex
             if body.len() < 12 {
                 return;
             }
-            put(out, ", cmsg_data={pid=");
-            text::dec(out, i64::from(view.i32(0)));
-            put(out, ", uid=");
-            args::id(out, view.u32(4));
-            put(out, ", gid=");
-            args::id(out, view.u32(8));
-            out.push(b'}');
+            put(out, ", cmsg_data=");
+            credentials(out, view);
         }
         (1, 29 | 35) if body.len() >= 16 => {
             let (name, time) = match kind {

@@ -168,15 +168,7 @@ pub fn write(out: &mut Vec<u8>, kind: StructKind, view: View<'_>, context: &Cont
             out.push(b'}');
         }
         StructKind::MsgHdr => sockets::message(out, view, context),
-        StructKind::Ucred => {
-            put(out, "{pid=");
-            text::dec(out, i64::from(view.i32(0)));
-            put(out, ", uid=");
-            args::id(out, view.u32(4));
-            put(out, ", gid=");
-            args::id(out, view.u32(8));
-            out.push(b'}');
-        }
+        StructKind::Ucred => sockets::credentials(out, view),
         StructKind::IntPair => {
             put(out, "{l_onoff=");
             text::dec(out, i64::from(view.i32(0)));

@@ -15,49 +15,30 @@ use vitrine_abi::{
     syscall::{self, ArgKind},
 };
 
-/// Names of [`Field::Type`] for events that aren't calls.
-pub const EVENT_TYPES: &[&str] = &[
-    "procstart",
-    "procfork",
-    "procexit",
-    "procname",
-    "signaldeliver",
-    "mapping",
-    "descriptor",
-    "credentials",
-    "session",
-    "umask",
-    "signal_sent",
-    "procstop",
-    "stop",
-    "resume",
-    "config",
-    "drops",
-    "unimplemented",
-    "corrupt",
+/// Names of events that aren't calls: for [`Field::Type`], and for [`Field::Kind`], as [`super::eval::subject`] gives them.
+const EVENTS: &[(&str, &str)] = &[
+    ("procstart", "exec"),
+    ("procstart", "process"),
+    ("procfork", "fork"),
+    ("procexit", "exit"),
+    ("procname", "comm"),
+    ("procstop", "stop"),
+    ("signaldeliver", "signal"),
+    ("mapping", "mapping"),
+    ("descriptor", "descriptor"),
+    ("credentials", "credentials"),
+    ("session", "session"),
+    ("umask", "umask"),
+    ("signal_sent", "signal_sent"),
+    ("stop", "stop"),
+    ("resume", "resume"),
+    ("config", "config"),
+    ("drops", "drops"),
+    ("unimplemented", "unimplemented"),
+    ("corrupt", "corrupt"),
 ];
-/// Names of [`Field::Kind`].
-pub const EVENT_KINDS: &[&str] = &[
-    "syscall",
-    "exec",
-    "process",
-    "fork",
-    "exit",
-    "signal",
-    "mapping",
-    "descriptor",
-    "credentials",
-    "session",
-    "umask",
-    "signal_sent",
-    "stop",
-    "resume",
-    "config",
-    "drops",
-    "unimplemented",
-    "comm",
-    "corrupt",
-];
+/// [`Field::Kind`] of calls.
+const CALL: &str = "syscall";
 
 /// Checks an expression about these calls.
 pub fn check(ast: &Ast, calls: &CallSet) -> Result<Expr> {
@@ -355,18 +336,16 @@ fn string(test: &ast::Test, value: &ast::Value, field: &Field) -> Result<Literal
     }
     let exact = matches!(test.op, Op::Eq | Op::Ne | Op::In);
     let text = String::from_utf8_lossy(&part.text);
-    let wrong = |what: &str, names: &[&'static str]| {
-        Error::new(format!("there is no {what} `{text}`"), value.at.clone())
-            .maybe(did_you_mean(&text, names.iter().copied()))
-    };
+    let kinds = || EVENTS.iter().map(|(_, kind)| *kind).chain([CALL]);
     match field {
-        Field::Type if exact && !EVENT_TYPES.contains(&&*text) => {
+        Field::Type if exact && !EVENTS.iter().any(|(name, _)| *name == text) => {
             let set = calls::word(&text)
                 .map_err(|(message, help)| Error::new(message, value.at.clone()).maybe(help))?;
             return Ok(Literal::Calls(Box::new(set)));
         }
-        Field::Kind if exact && !EVENT_KINDS.contains(&&*text) => {
-            return Err(wrong("kind of event", EVENT_KINDS));
+        Field::Kind if exact && !kinds().any(|kind| kind == text) => {
+            let message = format!("there is no kind of event `{text}`");
+            return Err(Error::new(message, value.at.clone()).maybe(did_you_mean(&text, kinds())));
         }
         Field::Dir if !matches!(&*text, ">" | "<") => {
             return Err(Error::new("the directions are > and <", value.at.clone()));

@@ -300,22 +300,30 @@ impl Policy {
         header.generation = u32::try_from(state.generation).unwrap_or(u32::MAX).into();
         header.buffer_limit = header.buffer_limit.max(self.capture.buffer);
         header.string_limit = header.string_limit.max(self.capture.string);
+        let was_active = self.ring.is_active();
         if recorded {
             self.ring.set_active(true);
         }
         // From now on the guest records for several: each of them looks at all of it by itself.
-        self.shown.replace(Some(shown_by(before)));
+        self.shown.set(shown_by(before));
         if !change.is_empty() {
-            self.shown.expect(Some((state.generation, shown_by(state))));
+            self.shown.await_change(state.generation, shown_by(state));
         }
         let request = FilterRequest {
             change: change.as_bytes(),
             text: text.as_bytes(),
             filter: &compiler.filter.encode(),
         };
-        self.requests
-            .ask(REQUEST_FILTER, &request.encode(), PATIENCE)
-            .inspect_err(|_| self.shown.expect(None))?;
+        let done = self
+            .requests
+            .ask(REQUEST_FILTER, &request.encode(), PATIENCE);
+        if let Err(failure) = done {
+            if !change.is_empty() {
+                self.shown.forget_change(state.generation);
+            }
+            self.ring.set_active(was_active);
+            return Err(failure.into());
+        }
         self.ring.set_active(recorded);
         Ok(())
     }
