@@ -29,6 +29,7 @@ pub mod structs;
 pub mod system;
 pub mod terminal;
 pub mod text;
+pub mod times;
 pub mod zone;
 
 pub use notation::Notation;

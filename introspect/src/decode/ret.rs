@@ -1,6 +1,6 @@
 //! Results as text: what stands after the equals sign.
 
-use super::{Style, View, args, errno, names, put, signals, structs, text, zone};
+use super::{Style, View, args, errno, names, put, signals, text, times, zone};
 use crate::event::{Phase, SyscallEvent};
 use vitrine_abi::{
     event::{ARG_RESULT, tag},
@@ -175,6 +175,6 @@ fn left(out: &mut Vec<u8>, call: &SyscallEvent, index: usize) {
         && call.phase != Phase::Enter
     {
         put(out, ", left ");
-        structs::time(out, kind, View(item.data));
+        times::time(out, kind, View(item.data));
     }
 }

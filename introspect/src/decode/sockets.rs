@@ -1,10 +1,6 @@
 //! Socket addresses, iovecs and messages.
 
-use super::{
-    Style, View, args, buffer, names, put,
-    structs::{self, Context},
-    text,
-};
+use super::{Style, View, args, buffer, names, put, structs::Context, text, times};
 use crate::event::{Captured, Item, SyscallEvent};
 use std::net::Ipv6Addr;
 use vitrine_abi::{
@@ -427,7 +423,7 @@ fn control_message(out: &mut Vec<u8>, level: u32, kind: u32, body: &[u8], contex
             };
             put(out, name);
             put(out, ", cmsg_data=");
-            structs::time(out, time, view);
+            times::time(out, time, view);
         }
         (1, _) => {
             text::hex(out, u64::from(kind));

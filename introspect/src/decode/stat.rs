@@ -1,6 +1,6 @@
 //! The stat family: modes, devices, `struct stat`, `struct statx`, `struct statfs`.
 
-use super::{Style, View, names, notation, put, structs::date_comment, text};
+use super::{Style, View, names, notation, put, text, times::date_comment};
 use vitrine_abi::syscall::Set;
 
 /// File type and permission bits: `S_IFREG|0644`.

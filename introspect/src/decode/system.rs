@@ -1,6 +1,6 @@
 //! Rare structures: clocks, notifications, scheduling, capabilities, futex lists, message queues, network interfaces.
 
-use super::{View, names, put, signals, sockets, structs, text};
+use super::{View, names, put, signals, sockets, text, times};
 use crate::event::SyscallEvent;
 use vitrine_abi::syscall::{Set, StructKind};
 
@@ -25,7 +25,7 @@ pub(super) fn timex(out: &mut Vec<u8>, view: View<'_>) {
     signed(out, ", tolerance=", view.i64(64));
     put(out, ", time=");
     let time = View(view.0.get(72..).unwrap_or_default());
-    structs::time(out, StructKind::Timeval, time);
+    times::time(out, StructKind::Timeval, time);
     signed(out, ", tick=", view.i64(88));
     signed(out, ", ppsfreq=", view.i64(96));
     signed(out, ", jitter=", view.i64(104));
