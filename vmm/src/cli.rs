@@ -49,6 +49,29 @@ Examples:
   vitrine filter explain 'evt.failed and evt.latency > 10ms'
   vitrine filter explain 'evt.type in (%network) and not proc.aname = sshd'";
 
+const LS_EXAMPLES: &str = "\
+Examples:
+  vitrine ls                  names, commands and ages of the running sandboxes
+  vitrine ls --json";
+
+const RULES_EXAMPLES: &str = "\
+Examples:
+  vitrine rules add 'openat if path == /etc/passwd then return -ENOENT'
+  vitrine rules list
+  vitrine rules disable 1     keep the rule, and apply it no more
+  vitrine rules -h            all that can be done with rules";
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  vitrine trace                                   follow the only sandbox that runs
+  vitrine trace -S web --filter 'evt.failed = true' --format json";
+
+const FILTER_EXAMPLES: &str = "\
+Examples:
+  vitrine filter set 'evt.type = openat and proc.name = cc1'
+  vitrine filter get
+  vitrine filter explain 'path startswith /etc'   where it is decided";
+
 const STOPS_EXAMPLES: &str = "\
 Examples:
   vitrine stops
@@ -92,10 +115,13 @@ pub enum Command {
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
     /// List the sandboxes that are running
+    #[command(after_help = LS_EXAMPLES)]
     Ls(LsOptions),
     /// See and change the rules of a running sandbox
+    #[command(after_help = RULES_EXAMPLES)]
     Rules(RulesOptions),
     /// Follow the system calls of a running sandbox; Ctrl-C leaves, and the program goes on
+    #[command(after_help = TRACE_EXAMPLES)]
     Trace(TraceOptions),
     /// List the threads that breakpoints and stop rules hold
     #[command(after_help = STOPS_EXAMPLES)]
@@ -107,6 +133,7 @@ pub enum Command {
     #[command(after_help = BREAK_EXAMPLES)]
     Break(BreakOptions),
     /// Work with filter expressions
+    #[command(after_help = FILTER_EXAMPLES)]
     Filter {
         /// What to do with them.
         #[command(subcommand)]
@@ -132,8 +159,10 @@ pub enum FilterCommand {
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainOptions),
     /// Show the filter of a running sandbox's log
+    #[command(after_help = FILTER_EXAMPLES)]
     Get(Target),
     /// Have a running sandbox's log show only what an expression holds for
+    #[command(after_help = FILTER_EXAMPLES)]
     Set {
         /// The expression
         #[arg(value_name = "EXPR", allow_hyphen_values = true)]
@@ -175,8 +204,10 @@ pub struct RulesOptions {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// Show all rules with how often they have matched and applied
+    #[command(after_help = RULES_EXAMPLES)]
     List(Target),
     /// Add a rule behind the others
+    #[command(after_help = RULES_EXAMPLES)]
     Add {
         /// The rule
         #[arg(value_name = "RULE")]
@@ -189,12 +220,16 @@ pub enum RulesCommand {
         target: Target,
     },
     /// Remove a rule
+    #[command(after_help = RULES_EXAMPLES)]
     Remove(OneRule),
     /// Put a rule in force again, with its count at 0
+    #[command(after_help = RULES_EXAMPLES)]
     Enable(OneRule),
     /// Keep a rule from being applied
+    #[command(after_help = RULES_EXAMPLES)]
     Disable(OneRule),
     /// Read the files of --rules again; if one of them is wrong, nothing changes
+    #[command(after_help = RULES_EXAMPLES)]
     Reload(Target),
 }
 
