@@ -6,7 +6,7 @@ use std::{
     io::Read,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use vitrine_tests::{Outcome, excerpt, nested, run, scaled, shell_status, vitrine};
 
@@ -351,7 +351,15 @@ fn vmm_killed_while_quiet() -> Result<(), Failed> {
 fn vmm_killed_while_busy() -> Result<(), Failed> {
     let argv = program("repeat", "1000000000");
     let events = vmm_killed(&argv, "busy", |_| {
-        std::thread::sleep(scaled(Duration::from_millis(200)) * if nested() { 3 } else { 1 });
+        // It is busy when it has written this much, however fast the machine is.
+        const BUSY: u64 = 2 << 20;
+        let until = Instant::now() + scaled(Duration::from_secs(10));
+        while std::fs::metadata(file("busy")).map_or(0, |log| log.len()) < BUSY {
+            if Instant::now() > until {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         Ok(())
     })?;
     let calls: Vec<u64> = events
