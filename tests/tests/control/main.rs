@@ -28,6 +28,10 @@ const TESTS: &[(&str, Test)] = &[
     ("live_trace", live_trace),
     ("changes_are_in_the_log", changes_are_in_the_log),
     ("a_client_that_does_not_read", a_client_that_does_not_read),
+    (
+        "nothing_is_done_for_the_refused",
+        nothing_is_done_for_the_refused,
+    ),
 ];
 
 /// A directory for sockets of its own, and sandboxes in it.
@@ -433,6 +437,32 @@ fn changes_are_in_the_log() -> Result<(), Failed> {
         (json!("filter.set"), json!("evt.type = dup2")),
     ];
     check(changes == told, || format!("{changes:?}"))
+}
+
+fn nothing_is_done_for_the_refused() -> Result<(), Failed> {
+    const MOST: usize = 32;
+    let mut all = Sandboxes::new()?;
+    all.start("it", &[], "sleep 1000")?;
+    let mut clients = Vec::new();
+    while clients.len() < MOST {
+        // Those that `start` had may still be there.
+        clients.extend(all.client("it").ok());
+    }
+    let path = all.home.join("vitrine/it.sock");
+    for _ in 0..20 {
+        let mut one_more = UnixStream::connect(&path)?;
+        // It may be gone by then.
+        let _ = one_more.write_all(
+            b"{\"id\": 1, \"verb\": \"rules.add\", \"rule\": \"umask then return 7\"}\n",
+        );
+        let mut answer = String::new();
+        one_more.set_read_timeout(Some(scaled(Duration::from_secs(5))))?;
+        let _ = one_more.read_to_string(&mut answer);
+        check(answer.contains("refused"), || answer.clone())?;
+    }
+    let client = clients.first_mut().ok_or("no client")?;
+    let rules = ask(client, &json!({"id": 1, "verb": "rules.list"}))?;
+    check(rules["ok"] == json!([]), || format!("{rules}"))
 }
 
 fn a_client_that_does_not_read() -> Result<(), Failed> {

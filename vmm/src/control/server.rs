@@ -96,7 +96,7 @@ impl Server {
         for client in clients {
             let waiting = client.outbox.len();
             let mut wanted = PollFlags::empty();
-            if waiting < UNREAD && client.leaves.is_none() {
+            if waiting < UNREAD && !client.outbox.is_closed() {
                 wanted |= PollFlags::IN;
             }
             if waiting > 0 {
@@ -166,7 +166,8 @@ impl Server {
     /// Reads, answers and sends. False: the client goes.
     fn tend(&self, client: &mut Client, events: PollFlags) -> bool {
         let mut eof = false;
-        if events.contains(PollFlags::IN) && client.leaves.is_none() {
+        // Nothing is done for one that was refused or is being dropped.
+        if events.contains(PollFlags::IN) && !client.outbox.is_closed() {
             match self.read(client) {
                 Ok(more) => eof = !more,
                 Err(_) => return false,
