@@ -27,14 +27,12 @@ enum End {
 }
 
 /// Runs the machine to its end, with its console on our output; an error unless the tests ended with 0. If the emulated machine dies (which
-/// no test can do to it: they are its users), that is told and the tests start again, with the emulator in one thread: slower, and without the
-/// races between its processors' threads. (QEMU 7.2 was seen with one processor of Linux 6.1 waiting in `try_to_wake_up` for the other one, which
-/// stood for ever before a `nop` in `__schedule`, interrupts off.)
+/// no test can do to it: they are its users), that is told and it gets one more chance.
 pub fn run(kernel: &Path, initramfs: &Path, limit: Duration) -> Result<()> {
-    let mut end = boot(kernel, initramfs, "tcg,thread=multi", limit)?;
+    let mut end = boot(kernel, initramfs, limit)?;
     if matches!(end, End::Dead) {
-        println!("xtask: the emulated machine itself has died; from the start, in one thread");
-        end = boot(kernel, initramfs, "tcg,thread=single", limit * 2)?;
+        println!("xtask: the emulated machine itself has died; once more, from the start");
+        end = boot(kernel, initramfs, limit)?;
     }
     match end {
         End::Tests(status) if status == "0" => Ok(()),
@@ -48,14 +46,16 @@ pub fn run(kernel: &Path, initramfs: &Path, limit: Duration) -> Result<()> {
     }
 }
 
-fn boot(kernel: &Path, initramfs: &Path, emulator: &str, limit: Duration) -> Result<End> {
+fn boot(kernel: &Path, initramfs: &Path, limit: Duration) -> Result<End> {
     let monitor = target().join("nested/monitor");
     let _ = std::fs::remove_file(&monitor);
+    // In one thread: with one for each processor, QEMU 7.2 was seen with one processor of Linux 6.1 waiting in `try_to_wake_up` for the other one,
+    // which stood for ever before a `nop` in `__schedule`, interrupts off. It is hardly slower.
     let mut child = command(
         "qemu-system-x86_64",
         &[
             "-accel",
-            emulator,
+            "tcg,thread=single",
             "-cpu",
             "max,+svm",
             "-smp",
