@@ -17,7 +17,7 @@ use std::{
 };
 
 /// Longest that the whole nested run may take.
-const LIMIT: Duration = Duration::from_secs(1500);
+const LIMIT: Duration = Duration::from_secs(2400);
 
 /// Debian packages whose programs the end-to-end tests run.
 const PACKAGES: &[&str] = &[
